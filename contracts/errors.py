@@ -1,0 +1,129 @@
+"""Every error of Woonketen, in one tree.
+
+    WoonketenError                 70  a message and how to mend it; never a value, never a person
+    ├── Refusal                     1  an event that cannot be taken; `reason` is a word of interfaces.md section 4
+    │   ├── Malformed                  not JSON, not CloudEvents, or JSON that two readers would read differently
+    │   ├── TooLarge
+    │   ├── UnknownType
+    │   ├── UnknownVersion
+    │   ├── SchemaError                the payload breaks its contract; `detail` is the field's path
+    │   ├── NotYourType
+    │   ├── NotYourSource
+    │   ├── PersonalData               personal data in a context attribute
+    │   ├── ConflictingDuplicate
+    │   └── LinkCodeRefused
+    ├── ConfigurationError          2  wrong use or wrong settings
+    │   ├── PolicyError                the policy file does not load
+    │   ├── IndicatorError             the indicator file does not load
+    │   ├── WrongKey                   the key file does not open what is stored
+    │   └── NewerSchema                the database was made by a newer program
+    ├── Unreachable                 3  a needed server cannot be reached
+    │   └── KeyMissing                 a key id with neither key nor tombstone: the vault is incomplete
+    ├── NotYours                   70  another worker, or other code, owns this set of views
+    └── Behind                      1  the fresh set has not caught up, so it is not swapped in
+"""
+
+from __future__ import annotations
+
+
+class WoonketenError(Exception):
+    """`message` says what is wrong, `mend` what to do; both are sentences of ours and hold no value from outside."""
+
+    exit_code = 70
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.mend}".strip()
+
+
+class Refusal(WoonketenError):
+    """An event that cannot be taken. `detail` names fields, never values."""
+
+    exit_code = 1
+    reason = "malformed"
+
+    def __init__(self, detail: str, mend: str = "") -> None:
+        super().__init__(detail, mend)
+        self.detail = detail
+
+
+class Malformed(Refusal):
+    reason = "malformed"
+
+
+class TooLarge(Refusal):
+    reason = "too_large"
+
+
+class UnknownType(Refusal):
+    reason = "unknown_type"
+
+
+class UnknownVersion(Refusal):
+    reason = "unknown_version"
+
+
+class SchemaError(Refusal):
+    """`detail` is the path of the field, for example `data.actions[2].due_on`."""
+
+    reason = "schema"
+
+
+class NotYourType(Refusal):
+    reason = "not_your_type"
+
+
+class NotYourSource(Refusal):
+    reason = "not_your_source"
+
+
+class PersonalData(Refusal):
+    reason = "personal_data_in_context"
+
+
+class ConflictingDuplicate(Refusal):
+    reason = "conflicting_duplicate"
+
+
+class LinkCodeRefused(Refusal):
+    reason = "link_code"
+
+
+class ConfigurationError(WoonketenError):
+    exit_code = 2
+
+
+class PolicyError(ConfigurationError):
+    pass
+
+
+class IndicatorError(ConfigurationError):
+    pass
+
+
+class WrongKey(ConfigurationError):
+    pass
+
+
+class NewerSchema(ConfigurationError):
+    pass
+
+
+class Unreachable(WoonketenError):
+    exit_code = 3
+
+
+class KeyMissing(Unreachable):
+    pass
+
+
+class NotYours(WoonketenError):
+    pass
+
+
+class Behind(WoonketenError):
+    exit_code = 1

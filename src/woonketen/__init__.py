@@ -1,0 +1,1 @@
+"""Woonketen: consent-scoped events between housing, care, buddy and municipality."""
