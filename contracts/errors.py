@@ -1,26 +1,26 @@
 """Every error of Woonketen, in one tree.
 
-    WoonketenError                 70  a message and how to mend it; never a value, never a person
-    ├── Refusal                     1  an event that cannot be taken; `reason` is a word of interfaces.md section 4
-    │   ├── Malformed                  not JSON, not CloudEvents, or JSON that two readers would read differently
-    │   ├── TooLarge
-    │   ├── UnknownType
-    │   ├── UnknownVersion
-    │   ├── SchemaError                the payload breaks its contract; `detail` is the field's path
-    │   ├── NotYourType
-    │   ├── NotYourSource
-    │   ├── PersonalData               personal data in a context attribute
-    │   ├── ConflictingDuplicate
-    │   └── LinkCodeRefused
-    ├── ConfigurationError          2  wrong use or wrong settings
-    │   ├── PolicyError                the policy file does not load
-    │   ├── IndicatorError             the indicator file does not load
-    │   ├── WrongKey                   the key file does not open what is stored
-    │   └── NewerSchema                the database was made by a newer program
-    ├── Unreachable                 3  a needed server cannot be reached
-    │   └── KeyMissing                 a key id with neither key nor tombstone: the vault is incomplete
-    ├── NotYours                   70  another worker, or other code, owns this set of views
-    └── Behind                      1  the fresh set has not caught up, so it is not swapped in
+WoonketenError                 70  a message and how to mend it; never a value, never a person
+├── Refusal                     1  an event that cannot be taken; `reason` is a word of interfaces.md section 4
+│   ├── Malformed                  not JSON, not CloudEvents, or JSON that two readers would read differently
+│   ├── TooLarge
+│   ├── UnknownType
+│   ├── UnknownVersion
+│   ├── SchemaError                the payload breaks its contract; `detail` is the field's path
+│   ├── NotYourType
+│   ├── NotYourSource
+│   ├── PersonalData               personal data in a context attribute
+│   ├── ConflictingDuplicate
+│   └── LinkCodeRefused
+├── ConfigurationError          2  wrong use or wrong settings
+│   ├── PolicyError                the policy file does not load
+│   ├── IndicatorError             the indicator file does not load
+│   ├── WrongKey                   the key file does not open what is stored
+│   └── NewerSchema                the database was made by a newer program
+├── Unreachable                 3  a needed server cannot be reached
+│   └── KeyMissing                 a key id with neither key nor tombstone: the vault is incomplete
+├── NotYours                   70  another worker, or other code, owns this set of views
+└── Behind                      1  the fresh set has not caught up, so it is not swapped in
 """
 
 from __future__ import annotations

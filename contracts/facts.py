@@ -109,12 +109,22 @@ class Facts:
     __slots__ = ("_all", "_by")
 
     def __init__(self, facts: Iterable[Fact]) -> None:
-        ordered = sorted(facts, key=_order)
         by: dict[str, list[Fact]] = {}
-        for fact in ordered:
+        for fact in facts:
             by.setdefault(fact.type, []).append(fact)
-        self._all = ordered
+        for found in by.values():
+            if len(found) > 1:
+                found.sort(key=_order)
+        self._all: list[Fact] | None = None
         self._by = by
+
+    @classmethod
+    def grouped(cls, by: dict[str, list[Fact]]) -> Facts:
+        """Facts that are already grouped by type, each list in `Fact.order` and none of them empty: a subset of facts
+        costs no sorting again. The lists are taken over, and must not be changed by anybody afterwards."""
+        made = cls.__new__(cls)
+        made._all, made._by = None, by
+        return made
 
     def of(self, *types: str) -> list[Fact]:
         """All facts of these types, oldest first."""
@@ -136,14 +146,20 @@ class Facts:
     def types(self) -> frozenset[str]:
         return frozenset(self._by)
 
+    def groups(self) -> Iterable[tuple[str, list[Fact]]]:
+        """Type and its facts, oldest first; types in no order."""
+        return self._by.items()
+
     def __iter__(self) -> Iterator[Fact]:
+        if self._all is None:
+            self._all = sorted((fact for found in self._by.values() for fact in found), key=_order)
         return iter(self._all)
 
     def __len__(self) -> int:
-        return len(self._all)
+        return sum(map(len, self._by.values()))
 
     def __repr__(self) -> str:
-        return f"Facts({len(self._all)})"
+        return f"Facts({len(self)})"
 
 
 _NONE: list[Fact] = []

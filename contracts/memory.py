@@ -100,6 +100,12 @@ class Memory:
         found = [record for record in self._records[partition][:upto] if record.ref in wanted]
         return sorted(found, key=lambda record: (record.ref or b"", record.seq))
 
+    def of_everybody(self, partition: int, upto: int) -> Sequence[Record]:
+        return [record for record in self._records[partition][:upto] if record.ref is None]
+
+    def ahead(self, partition: int, after: int, day: date) -> Sequence[Record]:
+        return [record for record in self._records[partition][after:] if record.ref is not None and record.day <= day]
+
     def stream_residents(self, partition: int, upto: int) -> Iterator[Record]:
         refs = {record.ref for record in self._records[partition] if record.ref is not None}
         yield from self.of_residents(partition, refs, upto)

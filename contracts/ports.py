@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from woonketen.contracts.facts import Record
+from woonketen.contracts.views import Row, Warn
 
 
 class Draft(Protocol):
@@ -69,6 +72,15 @@ class LogReader(Protocol):
         """All `fact` records of these residents with `seq <= upto`, by resident, then `seq`."""
         ...
 
+    def of_everybody(self, partition: int, upto: int) -> Sequence[Record]:
+        """All records about nobody (`world`, `day_closed`) with `seq <= upto`, in order."""
+        ...
+
+    def ahead(self, partition: int, after: int, day: date) -> Sequence[Record]:
+        """The `fact` records with `seq > after` that were known on or before `day` all the same, in order: what the
+        platform concluded at closes up to then lies behind whatever was admitted meanwhile."""
+        ...
+
 
 class LogWriter(Protocol):
     def append(self, drafts: Sequence[Draft]) -> Sequence[Record]:
@@ -81,3 +93,112 @@ class Transaction(Protocol):
     """Whatever makes several ports commit or fail together."""
 
     def begin(self) -> AbstractContextManager[None]: ...
+
+
+class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A warning, open or closed, in the list of one viewer; who that is stands as in `Row`. `resident` is the viewer's
+    own pseudonym; `key` is unique within the resident's warnings."""
+
+    role: str
+    key: str
+    org: str
+    worker: str | None = None
+    district: str | None = None
+    resident: str | None
+    warn: Warn
+    sources: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"WarningRow({self.role})"
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is shown of one resident on the open day. `contributions` are what a resident adds to rows that are
+    about nobody. `judge_on`: at which close it is judged next; `show_on`: on which open day its rows can change by
+    themselves."""
+
+    ref: bytes
+    rows: Sequence[Row] = ()
+    warnings: Sequence[WarningRow] = ()
+    contributions: Sequence[Any] = ()
+    judge_on: date | None = None
+    show_on: date | None = None
+
+    def __repr__(self) -> str:
+        return f"Shown({len(self.rows)} rows)"
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """What a set of tables remembers of a resident: when it is due, and a digest of what is shown."""
+
+    judge_on: date | None = None
+    show_on: date | None = None
+    digest: bytes = b""
+
+
+class Batch(Protocol):
+    """One transaction over one partition of a set of tables, with its position locked.
+
+    `after`: the last record applied; `closed`: the last day closed; `fingerprint`: of the world that the rows were
+    computed from.
+    """
+
+    after: int
+    closed: date | None
+    fingerprint: bytes | None
+
+    def due(self, closing: date) -> Mapping[bytes, Kept]:
+        """Residents to be judged at a close up to `closing`, or shown anew on the day after it."""
+        ...
+
+    def kept(self, refs: Collection[bytes] | None = None) -> Mapping[bytes, Kept]:
+        """Of these residents, or of everybody in the partition; nothing of one who was never shown."""
+        ...
+
+    def show(self, shown: Sequence[Shown], kept: Mapping[bytes, Kept]) -> int:
+        """Puts these in the place of what is shown of the same residents. Writes only what differs from `kept`, and
+        returns the number of residents whose rows changed."""
+        ...
+
+    def wait(self, judge_on: Mapping[bytes, date | None]) -> None:
+        """Residents whose rows stay as they are, and who are judged next at this close."""
+        ...
+
+    def withhold(self, ref: bytes, since: date, error: str, orgs: Sequence[str]) -> None:
+        """A resident whose rows cannot be computed: nothing is shown, and it stands in the quarantine."""
+        ...
+
+    def set_aside(self, seq: int, since: date, error: str) -> None:
+        """A record that does not open or decode."""
+        ...
+
+    def complexes(self, rows: Mapping[str, Sequence[Any]], as_of: date) -> None:
+        """All rows about complexes, by the corporation whose they are."""
+        ...
+
+    def contributions(self) -> Sequence[Any]:
+        """Of all residents of all partitions, as they stand now; other writers of them wait."""
+        ...
+
+    def follow(self, ref: bytes, into: bytes) -> None:
+        """A resident turned out to be another: who looked at himself as the one is the other."""
+        ...
+
+    def silent(self, orgs: Collection[str]) -> None:
+        """The organisations whose feed is silent at the last close."""
+        ...
+
+    def move(self, upto: int, closed: date | None, fingerprint: bytes) -> None:
+        """The position after this transaction."""
+        ...
+
+
+class ViewStore(Protocol):
+    def batch(self, partition: int) -> AbstractContextManager[Batch]:
+        """A transaction that commits when the block ends well. A second worker waits for the first, and then finds its
+        work done. Raises `NotYours` when the rows of the set come from other code, policy or indicators."""
+        ...
+
+    def positions(self) -> Mapping[int, int]:
+        """The last record applied per partition."""
+        ...

@@ -44,8 +44,13 @@ def partition_of(ref: bytes, partitions: int) -> int:
     return int.from_bytes(ref[:4], "big") % partitions
 
 
+def warning_class(warning_id: str) -> str:
+    """The retention class of a warning's key: one key per episode, destroyed with its evidence."""
+    return f"warnings:{warning_id}"
+
+
 def header(partition: int, seq: int, day: date, kind: str, ref: bytes | None, kid: bytes | None) -> bytes:
-    """The clear part of a record in one unambiguous form: `kind` tells which of the two ids follow, each of 16 bytes."""
+    """The clear part of a record in one unambiguous form: `kind` tells which ids follow, each of 16 bytes."""
     fixed = _FIXED.pack(partition, seq, day.toordinal()) + KIND_BYTE[kind]
     if ref is not None and kid is not None:
         return fixed + ref + kid

@@ -74,8 +74,9 @@ class LeaseKind(Part, frozen=True, kw_only=True):
     ends_on: date | None
 
 
-class IntakeLine(Part, frozen=True, kw_only=True):
-    """Codes of the three questions: what is wanted per domain, what one can do oneself, what is needed."""
+class IntakeLine(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Codes of the three questions: what is wanted per domain, what one can do oneself, what is needed. `situation` is
+    the resident's own; elsewhere it is left out."""
 
     wants: dict[str, str]
     can_self: list[str]
@@ -201,9 +202,11 @@ class Bewoner(View, frozen=True, kw_only=True):
 
 
 class Coach(View, frozen=True, kw_only=True):
+    """`programme` and `started_on` are unknown to who has only what the own organisation published."""
+
     resident: str
-    programme: str
-    started_on: date
+    programme: str | None = None
+    started_on: date | None = None
     role: str
     mode: str
     interval_days: int
@@ -233,18 +236,18 @@ class Casusregisseur(View, frozen=True, kw_only=True):
     """As `coach` where a coach is there (`role` is the coach's), and the parties."""
 
     resident: str
-    programme: str
-    started_on: date
+    programme: str | None = None
+    started_on: date | None = None
     role: str | None = None
     mode: str | None = None
     interval_days: int | None = None
     cover_for: str | None = None
     next_visit_on: date | None = None
-    visits_unreported: int = 0
+    visits_unreported: int | None = None
     last_contact_on: date | None = None
-    held_90d: int = 0
-    missed_90d: int = 0
-    attempts_28d: int = 0
+    held_90d: int | None = None
+    missed_90d: int | None = None
+    attempts_28d: int | None = None
     pause_until: date | None = None
     intake: IntakeLine | None = None
     plan_actions: list[ActionLine] | None = None
@@ -321,7 +324,7 @@ class Complex(View, frozen=True, kw_only=True):
 
 class Zorgaanbieder(View, frozen=True, kw_only=True):
     resident: str
-    programme: str
+    programme: str | None = None
     referrals_in: list[str] = []
     ladder_step: int | None = None
     ladder_review_due: date | None = None

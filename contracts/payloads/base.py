@@ -12,10 +12,13 @@ from typing import Annotated, ClassVar
 import msgspec
 
 # A digit is needed, so that a name does not pass; or nothing but hexadecimal digits behind a prefix. Not a bare number
-# of eight or nine digits (a citizen or client number), not a telephone number, not a postcode with house number.
+# of eight or nine digits (a citizen or client number), also not in groups or behind "bsn"; not a telephone number; not
+# a postcode with house number.
 _LOCAL = (
     r"(?=[^0-9]*[0-9]|(?:[A-Za-z]{1,12}[._-])?[a-f]{6,}\Z)"
-    r"(?![0-9]{8,9}\Z|0[0-9]{9}\Z|(?:.*[._-])?[1-9][0-9]{3}[A-Z]{2}[._-]?[0-9]{1,5}[A-Za-z]?(?:[._-]|\Z))"
+    r"(?![0-9]{8}\Z|(?:[Bb][Ss][Nn][._-]?|[Ss][Oo][Ff][Ii][._-]?)?[0-9]{3}[._-]?[0-9]{3}[._-]?[0-9]{3}\Z"
+    r"|[0-9]{4}[._-][0-9]{2}[._-][0-9]{3}\Z|0(?:[._-]?[0-9]){9}\Z|00(?:[._-]?[0-9]){10,12}\Z"
+    r"|(?:.*[._-])?[1-9][0-9]{3}[A-Z]{2}[._-]?[0-9]{1,5}[A-Za-z]?(?:[._-]|\Z))"
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 )
 _SLUG = r"[a-z][a-z0-9-]{1,39}"

@@ -1,0 +1,166 @@
+"""`make demo`: plays the five programmes as stories and shows, in the terminal, what each party sees.
+
+What is shown is read like any other look: in the person's own role, recorded. The second time nothing is left to play.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from woonketen.contracts.errors import ConfigurationError, WoonketenError
+from woonketen.contracts.settings import Settings, settings
+from woonketen.orchestration.platform import Platform, init, open_platform
+from woonketen.orchestration.stories import Story, days_to_play, load, play
+from woonketen.orchestration.tables import print_table, progress
+
+STORIES = Path(__file__).resolve().parent.parent / "tests" / "stories"
+NAMES = ("wooncoach", "zittende_huurders", "buddy", "woonladder", "doorstroom")
+COLUMNS = {
+    "coach": ["resident", "next_visit_on", "last_contact_on", "arrears_level", "warnings", "not_shared"],
+    "casusregisseur": ["resident", "programme", "parties", "provisions_open", "warnings"],
+    "wijkteam": ["resident", "programme", "phase", "case_lead", "actions_late", "warnings", "not_shared"],
+    "corporatie": ["resident", "lease_id", "kind", "ends_on", "coaching_runs", "outstanding_cents", "warnings"],
+    "zorgaanbieder": ["resident", "programme", "ladder_step", "referrals_in", "move", "own_actions", "warnings"],
+    "vrijwilliger": ["handle", "action", "due_on", "party", "late_days"],
+    "bewoner": ["programme", "coach", "my_actions", "their_actions", "lease", "warnings", "who_sees_what"],
+    "steward_feeds": ["org", "last_event_at", "heartbeat_at", "parked", "state"],
+}
+"""What fits a terminal; `woonketen view NAME --as USER --json` shows every field."""
+MOST_ROWS = 8
+
+
+def main() -> None:
+    arguments = _arguments()
+    chosen = settings({}, os.environ)
+    try:
+        if arguments.stop:
+            stop(chosen)
+        else:
+            demo(chosen, once=arguments.once)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except WoonketenError as error:
+        print(f"woonketen: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+
+
+def demo(chosen: Settings, *, once: bool) -> None:
+    stories = [load(STORIES / name) for name in NAMES]
+    first = min(story.open_day for story in stories)
+    with init(chosen, first, 6, _tell), open_platform(chosen) as platform:
+        _play(stories, platform)
+        for story in stories:
+            _show(story, platform)
+        _refused(stories, platform)
+        _go_on(stories, once=once)
+        if not once:
+            with suppress(KeyboardInterrupt):
+                platform.run(until_idle=False)
+            _tell("gestopt")
+
+
+def stop(chosen: Settings) -> None:
+    """Stops the demo's database and removes it; what was played goes with it."""
+    from woonketen.orchestration.postgres import remove_database
+
+    remove_database(chosen.data)
+    shutil.rmtree(chosen.data, ignore_errors=True)
+    chosen.kek.unlink(missing_ok=True)
+
+
+def _play(stories: Sequence[Story], platform: Platform) -> None:
+    days = days_to_play(stories, platform)
+    if days:
+        _tell(f"speelt vijf programma's na: {days} dagen met bestanden van partners")
+    with progress("dagen", days) as advance:
+        play(stories, platform, advance)
+
+
+def _show(story: Story, platform: Platform) -> None:
+    _title(story.title, story.tells)
+    people = {user.name: user for user in story.users}
+    for look in story.looks:
+        user = people[look.user]
+        rows = platform.view(look.view, look.user)
+        _say(f"\n{user.who} ({look.user}): {look.question}")
+        if not rows:
+            _say("  geen rijen")
+            continue
+        rows = sorted(rows, key=_urgency)
+        print_table([_short(row) for row in rows[:MOST_ROWS]], COLUMNS.get(look.view, ()))
+        if len(rows) > MOST_ROWS:
+            _say(f"  … en {len(rows) - MOST_ROWS} andere")
+
+
+def _refused(stories: Sequence[Story], platform: Platform) -> None:
+    _title("Wat werd geweigerd, en waarom", "De rest van hetzelfde bestand ging gewoon door.")
+    steward = next(user for story in stories for user in story.users if user.role == "steward")
+    counts: dict[tuple[Any, ...], int] = {}
+    for row in platform.view("steward_refusals", steward.name):
+        key = (row["org"], row["reason"], row["detail"], row["mend"])
+        counts[key] = counts.get(key, 0) + 1
+    names = ("org", "reason", "detail", "mend")
+    table = [dict(zip(names, key, strict=True)) | {"aantal": n} for key, n in sorted(counts.items(), key=str)]
+    print_table(table, ["aantal", *names])
+
+
+def _go_on(stories: Sequence[Story], *, once: bool) -> None:
+    _title("Verder", "")
+    look = stories[0].looks[0]
+    _say(
+        "In een ander venster, in deze map:\n"
+        f"  .venv/bin/woonketen view {look.view} --as {look.user}\n"
+        f"  .venv/bin/woonketen warnings --as {look.user}\n"
+        f"  .venv/bin/woonketen explain NUMMER --as {look.user}\n"
+        "  .venv/bin/woonketen decide nl.woonketen.rent.balance_reported --recipient wijkteam --purpose coordination\n"
+        "  .venv/bin/woonketen rebuild --verify\n"
+    )
+    _say("Personen:")
+    people = {user.name: user for story in stories for user in story.users}
+    for user in people.values():
+        _say(f"  {user.name:<24} {user.who}")
+    if not once:
+        _say("\nWoonketen blijft draaien en verwerkt wat binnenkomt; Ctrl-C stopt alles.")
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Long lists cut for the terminal."""
+    return {name: value[:5] if isinstance(value, list) else value for name, value in row.items()}
+
+
+def _urgency(row: dict[str, Any]) -> int:
+    return -max((warning["severity"] for warning in row.get("warnings") or ()), default=0)
+
+
+def _title(title: str, text: str) -> None:
+    _say(f"\n━━ {title} " + "━" * max(0, 76 - len(title)))
+    if text:
+        _say(text)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the demo speaks to a person
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="show, then end")
+    parser.add_argument("--stop", action="store_true", help="remove the demo's database")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    if not STORIES.is_dir():
+        raise ConfigurationError("The stories are not here.", "Run the demo from a checkout of the project.")
+    main()

@@ -1,0 +1,293 @@
+"""The platform as one object: what the command, the demo, the stories and later the portal ask of it.
+
+Implements the players' `Stage`. Every reading method records the look before it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cached_property
+from threading import Event
+from typing import Any, BinaryIO
+
+import msgspec
+
+from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.facts import event_key
+from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
+from woonketen.contracts.settings import Settings
+from woonketen.orchestration import questions, rebuilding, wiring
+from woonketen.orchestration.residents import Residents
+from woonketen.orchestration.wiring import Parts
+from woonketen.producers import readers
+from woonketen.projections import people, queries, sets
+from woonketen.projections.people import User
+from woonketen.projections.store import PostgresViews
+from woonketen.streams.admission import Admission, Receipt
+from woonketen.streams.log_pg import PostgresLog, verify
+from woonketen.streams.organisations import Organisation
+from woonketen.streams.rebuild import Filled
+from woonketen.streams.worker import Progress, Worker
+
+
+@contextmanager
+def init(
+    settings: Settings, open_day: date | None, partitions: int, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    """Everything that has to be there, made where it is not. Without `open_day` the wall's day is the first one."""
+    first = open_day or date.today()  # noqa: DTZ011 - the day of the place where it runs
+    with wiring.prepared(settings, first, partitions, say) as done:
+        yield done
+
+
+@contextmanager
+def open_platform(settings: Settings) -> Iterator[Platform]:
+    with wiring.opened(settings) as parts:
+        yield Platform(parts)
+
+
+class Platform:
+    """One installation, open."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self._owner, self._processor = parts.owner, parts.processor
+        self._log = PostgresLog(parts.processor, parts.vault)
+
+    # --- organisations, people, links ---
+
+    @cached_property
+    def admission(self) -> Admission:
+        return Admission(self._processor, self.parts.keys, self.parts.vault, self._log)
+
+    def register_org(
+        self,
+        name: str,
+        *,
+        kind: str,
+        source: str,
+        districts: Sequence[str] = (),
+        subject_url: str | None = None,
+        phone: str | None = None,
+        heartbeat_hours: int | None = None,
+        heartbeat_weekends: bool = False,
+    ) -> dict[str, Any]:
+        """Registers or changes it; the source and the kind stay. Raises `ConfigurationError`."""
+        self.admission.register_org(
+            Organisation(
+                org=name,
+                kind=kind,
+                sources=(source,),
+                districts=tuple(districts),
+                subject_url=subject_url,
+                phone=phone,
+                heartbeat_hours=heartbeat_hours,
+                heartbeat_weekends=heartbeat_weekends,
+            )
+        )
+        return {"org": name, "kind": kind, "source": source}
+
+    def orgs(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "org": each.org,
+                "kind": each.kind,
+                "source": each.sources[0],
+                "districts": list(each.districts),
+                "left_on": each.left_on,
+            }
+            for each in self.admission.organisations()
+        ]
+
+    def add_user(
+        self, name: str, org: str, role: str, worker: str | None = None, resident: str | None = None
+    ) -> dict[str, Any]:
+        """A person who may look. `resident` (`ORG:SUBJECT`) says who a bewoner is. Raises `ConfigurationError`."""
+        organisation = next((each for each in self.admission.organisations() if each.org == org), None)
+        if organisation is None:
+            raise ConfigurationError("There is no such organisation.", "Register it with `woonketen org add`.")
+        ref = self._resident(resident) if role == "bewoner" else None
+        people.add_user(self._owner, name, org=org, role=role, worker=worker, districts=organisation.districts, ref=ref)
+        return {"user": name, "org": org, "role": role}
+
+    def issue_link(self, by: str, subject: str, for_org: str) -> dict[str, Any]:
+        code, expires_at = self.admission.issue_link(by, subject, for_org)
+        return {"code": code, "expires_at": expires_at.isoformat(timespec="seconds")}
+
+    # --- events ---
+
+    def ingest(self, org: str, file: BinaryIO, form: str = "cloudevents") -> Iterator[Receipt]:
+        """One receipt a line, each once it is durable. Lazy: take them all."""
+        source = next((each["source"] for each in self.orgs() if each["org"] == org), None)
+        if source is None:
+            raise ConfigurationError("There is no such organisation.", "Register it with `woonketen org add`.")
+        yield from self.admission.submit(org, readers.read(form, file, source))
+
+    def known(self, org: str, event_id: str) -> bool:
+        """Whether this event of the organisation was accepted or is parked."""
+        keys = [event_key(each["source"], event_id) for each in self.orgs() if each["org"] == org]
+        found = self._processor.execute("SELECT FROM admission.seen WHERE key = ANY(%b)", [keys]).fetchone()
+        return found is not None
+
+    def receipts(self, org: str) -> list[dict[str, Any]]:
+        return self.admission.receipts(org)
+
+    def open_day(self) -> date:
+        return self.admission.settings().open_day
+
+    def close_days(self, first: date, last: date) -> date:
+        return self.admission.close_through(first, last)
+
+    def run(
+        self,
+        *,
+        until_idle: bool,
+        stop: Event | None = None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> dict[str, Any]:
+        """The step, until nothing is left or `stop` is set. Raises `NotYours` when the views come from other rules."""
+        done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        return {"admitted": 0, **done}
+
+    @cached_property
+    def worker(self) -> Worker:
+        return Worker(
+            self._processor,
+            self._log,
+            self.parts.vault,
+            PostgresViews(self._processor, self.parts.rulebook.code),
+            policy=self.parts.rulebook.policy,
+            rules=self.parts.rulebook.rules,
+            pseudonym_key=self.parts.keys.minted,
+            partitions=self.admission.settings().partitions,
+        )
+
+    # --- looks ---
+
+    def view(self, name: str, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+        return queries.view(self._owner, self._user(user), name, resident=resident)
+
+    def warnings(self, user: str, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
+        """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
+        whom this person sees now."""
+        who = self._user(user)
+        if who.role == "steward":
+            return self.residents.feeds(known_on or self._today() - timedelta(days=1))
+        if known_on is None:
+            return [_warning(row) for row in queries.warnings(self._owner, who, closed=every)]
+        refs = queries.residents_of(self._owner, who)
+        rows = self.residents.warnings(refs, who, known_on, every=every)
+        queries.record_look(self._owner, who, "warnings", refs, ["warnings"])
+        return rows
+
+    def explain(self, warning_id: str, user: str, known_on: date | None = None) -> dict[str, Any] | None:
+        who = self._user(user)
+        ref = queries.resident_of_warning(self._owner, who, warning_id)
+        if ref is None:
+            return None
+        found = self.residents.explain(ref, warning_id, who, known_on or self._today() - timedelta(days=1))
+        if found is not None:
+            queries.record_look(self._owner, who, "warnings", [ref], sorted(found))
+        return found
+
+    def looks(self, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+        who = self._user(user)
+        if resident is not None:
+            raise ConfigurationError("A steward sees looks without residents.", "Leave --resident out.")
+        return queries.looks(self._owner, who)
+
+    def answer(self, warning_id: str, user: str, kind: str, reason: str) -> dict[str, Any]:
+        """`acknowledged` by a professional, `contested` by the resident: an event of the platform on their behalf."""
+        who = self._user(user)
+        if (kind == "contested") != (who.role == "bewoner"):
+            raise ConfigurationError("A resident contests, others acknowledge.", "Use the other command.")
+        ref = queries.resident_of_warning(self._owner, who, warning_id)
+        if ref is None:
+            raise ConfigurationError("This user sees no warning of that number.", "Look at `woonketen warnings`.")
+        answers = {"acknowledged": WarningAcknowledged, "contested": WarningContested}
+        told = {"warning_id": warning_id, "role": who.role, "reason": reason, "occurred_on": self.open_day()}
+        self.admission.say(f"warning.{kind}", msgspec.convert(told, answers[kind]), ref)
+        return {"warning": warning_id, "answer": kind, "reason": reason}
+
+    def decide(
+        self,
+        event_type: str,
+        recipient: str,
+        purpose: str,
+        *,
+        resident: tuple[str, str] | None = None,
+        on: date | None = None,
+        fact_on: date | None = None,
+    ) -> dict[str, Any]:
+        """The policy's answer, without doing anything and without a look: it holds nothing of a resident."""
+        day = on or self.open_day()
+        kinds = {each.org: each.kind for each in self.admission.organisations()}
+        asked = questions.Question(event_type, recipient, purpose, day, fact_on or day)
+        if resident is None:
+            return questions.in_general(asked, kinds, self.residents.world(day))
+        ref = self._resident(":".join(resident))
+        return questions.of_resident(asked, kinds, self.residents.world(day), self.residents.facts(ref))
+
+    # --- the log ---
+
+    def log_stats(self) -> list[dict[str, Any]]:
+        positions = PostgresViews(self._processor, self.parts.rulebook.code).positions()
+        return [
+            {"partition": partition, "end": end, "applied": positions.get(partition, 0),
+             "lag": end - positions.get(partition, 0)}
+            for partition, end in sorted(self._log.ends().items())
+        ]  # fmt: skip
+
+    def log_verify(self) -> dict[str, Any]:
+        result: dict[str, Any] = msgspec.to_builtins(verify(self._processor, self.parts.vault))
+        return result
+
+    def rebuild(
+        self, *, verify: bool = False, on_progress: Callable[[Filled], None] = lambda filled: None
+    ) -> dict[str, Any]:
+        """All views from the log into a second set, compared and swapped in."""
+        parts = self.parts
+        source = rebuilding.Source(parts.dsn, parts.keys.kek, *parts.rulebook.texts)
+        report = rebuilding.rebuild(self._owner, source, verify=verify, on_progress=on_progress)
+        return {
+            "events": report.filled.facts,
+            "seconds": round(report.seconds, 2),
+            "differences": sum(report.differences.values()),
+            "by_view": {name: n for name, n in report.differences.items() if n},
+            "withheld": report.filled.withheld,
+        }
+
+    def rebuild_back(self) -> dict[str, Any]:
+        """Shows the set again that was read before the last swap."""
+        return {"live": sets.swap_back(self._owner)}
+
+    @cached_property
+    def residents(self) -> Residents:
+        return Residents(self._log, self.parts.vault, self.parts.rulebook, self.parts.keys, self.admission.settings())
+
+    # --- steps ---
+
+    def _today(self) -> date:
+        return queries.today(self._owner)
+
+    def _user(self, name: str) -> User:
+        return people.find_user(self._owner, name)
+
+    def _resident(self, told: str | None) -> bytes:
+        org, colon, subject = (told or "").partition(":")
+        if not colon:
+            raise ConfigurationError("A resident is named as ORG:SUBJECT.", "Give --resident ORG:SUBJECT.")
+        ref = self.admission.resident_of(org, subject)
+        if ref is None:
+            raise ConfigurationError(
+                "This organisation has no resident under that pseudonym.", "Send the enrolment first."
+            )
+        return ref
+
+
+def _warning(row: dict[str, Any]) -> dict[str, Any]:
+    """The fields of interfaces.md, in their order."""
+    names = ("id", "indicator", "severity", "state", "sentence", "resident", "opened_on", "due_on", "owner")
+    return {name: row[name] for name in names}

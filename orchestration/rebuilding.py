@@ -1,0 +1,131 @@
+"""A rebuild from one end to the other: a fresh set beside the live one, filled, brought level, compared, swapped in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import msgspec
+import psycopg
+
+from woonketen.contracts import indicators, policy
+from woonketen.projections import sets
+from woonketen.projections.store import PostgresViews, count_differences
+from woonketen.streams.code import code_of
+from woonketen.streams.kek import Keys
+from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.rebuild import Filled, Parts, fill, finish, follow
+from woonketen.streams.vault import PostgresVault
+from woonketen.streams.worker import Worker
+
+_PROCESSOR = "SET ROLE woonketen_processor"
+_KEYS_IN_MEMORY = 2_000  # a rebuild opens a resident's facts once and never comes back to its keys
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a process needs to read the log and write views, in a form that can be sent to another one. `policy` and
+    `indicators` are the texts of the files."""
+
+    dsn: str = field(repr=False)
+    kek: bytes = field(repr=False)
+    policy: str = field(repr=False)
+    indicators: str = field(repr=False)
+
+    @property
+    def code(self) -> str:
+        return code_of(self.policy, self.indicators)
+
+
+class Report(msgspec.Struct, frozen=True):
+    """`differences`: per view the rows that are not those of the set before, and (`verify`) `warnings raised`, the
+    conclusions that a second judging does not share."""
+
+    filled: Filled
+    seconds: float
+    differences: dict[str, int]
+
+
+@contextmanager
+def make_worker(source: Source, partitions: int) -> Iterator[Worker]:
+    """A worker on a connection of its own."""
+    with psycopg.connect(source.dsn, autocommit=True) as connection:
+        connection.execute(_PROCESSOR)
+        keys = Keys(source.kek)
+        vault = PostgresVault(connection, keys)
+        yield Worker(
+            connection,
+            PostgresLog(connection, vault),
+            vault,
+            PostgresViews(connection, source.code),
+            policy=policy.load(source.policy),
+            rules=indicators.load(source.indicators),
+            pseudonym_key=keys.minted,
+            partitions=partitions,
+        )
+
+
+@contextmanager
+def make_parts(source: Source, into: str) -> Iterator[Parts]:
+    """What fills the set `into`."""
+    with (
+        psycopg.connect(source.dsn, autocommit=True) as connection,
+        psycopg.connect(source.dsn, autocommit=True) as reading,
+    ):
+        connection.execute(_PROCESSOR)
+        reading.execute(_PROCESSOR)
+        keys = Keys(source.kek)
+        vault = PostgresVault(connection, keys, cached=_KEYS_IN_MEMORY)
+        yield Parts(
+            connection=connection,
+            log=PostgresLog(connection, vault),
+            vault=vault,
+            views=PostgresViews(connection, source.code, into),
+            stream=PostgresLog(reading, vault),
+            policy=policy.load(source.policy),
+            rules=indicators.load(source.indicators),
+            pseudonym_key=keys.minted,
+        )
+
+
+def rebuild(
+    owner: psycopg.Connection[Any],
+    source: Source,
+    *,
+    verify: bool = False,
+    processes: int = 2,
+    on_progress: Callable[[Filled], None] = lambda filled: None,
+) -> Report:
+    """All views anew, by this program, policy and indicators; they are read from then on. The set before is kept.
+
+    `owner`: an autocommit connection of the database's owner. Raises `ConfigurationError` while another rebuild runs.
+    """
+    began = time.monotonic()
+    with sets.alone(owner):
+        live, _ = sets.live_set(owner)
+        fresh = sets.make_fresh(owner, source.code)
+        upto = sets.positions(owner, live)
+        filled = fill(
+            partial(make_parts, source, fresh), upto, verify=verify, processes=processes, on_progress=on_progress
+        )
+        differences: dict[str, int] = {}
+        with make_parts(source, fresh) as parts:
+
+            def level() -> None:
+                for partition, last in sets.positions(owner, live).items():
+                    follow(parts, partition, last)
+
+            def level_and_compare() -> None:
+                level()
+                finish(parts, upto)
+                differences.update(count_differences(parts.connection, live, fresh))
+
+            level()  # the most of it while the others still work
+            sets.swap(owner, fresh, level_and_compare)
+    if verify:
+        differences["warnings raised"] = filled.differences
+    return Report(filled, time.monotonic() - began, differences)

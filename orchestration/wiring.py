@@ -1,0 +1,144 @@
+"""The one place that builds: a database, its connections, the key, the rules; and what `init` makes of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from woonketen.contracts import indicators, policy
+from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.indicators import Rules
+from woonketen.contracts.policy import Policy
+from woonketen.contracts.settings import Settings
+from woonketen.orchestration.postgres import open_database
+from woonketen.projections import sets
+from woonketen.projections.migrate import Migration, check_schema, migrate
+from woonketen.streams import log_pg
+from woonketen.streams.admission import prepare
+from woonketen.streams.code import code_of
+from woonketen.streams.kek import Keys, load_kek, make_kek
+from woonketen.streams.vault import PostgresVault
+
+PROCESSOR = "woonketen_processor"
+_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"))
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Policy and indicators, their texts, and the hash of them and of the code that a set of views belongs to."""
+
+    policy: Policy
+    rules: Rules
+    texts: tuple[str, str] = field(repr=False)
+
+    @cached_property
+    def code(self) -> str:
+        return code_of(*self.texts)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a platform is made of. `owner` may make roles and views; `processor` has the processor's role."""
+
+    settings: Settings
+    dsn: str = field(repr=False)
+    keys: Keys
+    rulebook: Rulebook
+    owner: psycopg.Connection[Any]
+    processor: psycopg.Connection[Any]
+    vault: PostgresVault
+
+
+def migrations() -> list[Migration]:
+    """Those of log, vault and admission; the projections know their own."""
+    folder = files("woonketen.streams")
+    return [(f"{number:04}_{name}", (folder / f"{name}.sql").read_text("utf-8")) for number, name in _STREAMS]
+
+
+def rulebook(settings: Settings) -> Rulebook:
+    """Raises `PolicyError`, `IndicatorError`, or `ConfigurationError` for a file that cannot be read."""
+    told = _text(settings.policy, "policy.csv")
+    numbers = _text(settings.indicators, "indicators.yaml")
+    return Rulebook(policy.load(told), indicators.load(numbers), (told, numbers))
+
+
+@contextmanager
+def prepared(
+    settings: Settings, open_day: date, partitions: int, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    """Everything that has to be there, made where it is not; kept open. Yields what stands now."""
+    _embedded_only(settings)
+    rules = rulebook(settings)
+    with (
+        open_database(settings.data, settings.database, say=say) as database,
+        psycopg.connect(database.dsn, autocommit=True) as owner,
+    ):
+        _refuse_lost_key(owner, settings)
+        if make_kek(settings.kek, settings.data):
+            say(f"made the key {settings.kek}: keep a copy in a safe place, apart from the data")
+        keys = load_kek(settings.kek, settings.data)
+        version = migrate(owner, migrations())
+        prepare(owner, open_day, log_pg.make_partitions(owner, partitions))
+        sets.prepare(owner, rules.code, range(partitions))
+        with owner.transaction():
+            owner.execute(f"SET LOCAL ROLE {PROCESSOR}")
+            PostgresVault(owner, keys).check()
+        yield {
+            "data": str(settings.data),
+            "database": database.origin,
+            "engine": settings.engine,
+            "schema_version": version,
+        }
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Parts]:
+    """The parts on a database that answers, with a schema and a key that fit."""
+    _embedded_only(settings)
+    if settings.database is None and not settings.data.is_dir():
+        raise ConfigurationError(f"There is no installation in {settings.data}.", "Run `woonketen init`.")
+    keys = load_kek(settings.kek, settings.data)
+    with (
+        open_database(settings.data, settings.database) as database,
+        psycopg.connect(database.dsn, autocommit=True) as owner,
+        psycopg.connect(database.dsn, autocommit=True) as processor,
+    ):
+        check_schema(owner, migrations())
+        processor.execute(f"SET ROLE {PROCESSOR}")
+        vault = PostgresVault(processor, keys)
+        vault.check()
+        yield Parts(settings, database.dsn, keys, rulebook(settings), owner, processor, vault)
+
+
+def _embedded_only(settings: Settings) -> None:
+    if settings.engine != "embedded":
+        raise ConfigurationError(f"This release has no engine {settings.engine}.", 'Set `engine = "embedded"`.')
+
+
+def _refuse_lost_key(owner: psycopg.Connection[Any], settings: Settings) -> None:
+    """A new key beside data that was sealed under another would never open it."""
+    if settings.kek.exists():
+        return
+    found = owner.execute("SELECT to_regclass('vault.known_kek') IS NOT NULL").fetchone()
+    if found and found[0] and owner.execute("SELECT FROM vault.known_kek").fetchone():
+        raise ConfigurationError(
+            f"There is no key file {settings.kek}, but there is data that was sealed with one.",
+            "Put the key back from its backup; a new one could not open anything.",
+        )
+
+
+def _text(path: Path | None, shipped: str) -> str:
+    if path is None:
+        return (files("woonketen.contracts") / shipped).read_text("utf-8")
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.", "Mend the settings.") from None

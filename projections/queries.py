@@ -1,0 +1,222 @@
+"""What a person sees: the look is recorded in the transaction that reads, or there is no answer.
+
+Every function takes a connection of the database's owner in autocommit mode and steps into the person's own role for
+the one transaction, so that PostgreSQL itself decides which rows there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from woonketen.contracts.errors import ConfigurationError, Unreachable
+from woonketen.contracts.views import OTHER_VIEWS, PERSON_VIEWS
+from woonketen.projections.database import stepped_into, told
+from woonketen.projections.ddl import PEOPLE
+from woonketen.projections.people import VIEWS_OF, User
+
+_LOCK_TIMEOUT = "5s"
+_CLOSED = ("resolved", "voided", "expired")
+
+Row = dict[str, Any]
+
+
+def view(owner: psycopg.Connection[Any], user: User, name: str, *, resident: str | None = None) -> list[Row]:
+    """The rows of a view that this person sees, fields in the order of its struct, then `as_of` and `feeds_silent`.
+
+    `resident`: only of the resident whom the viewer's organisation knows under this pseudonym. Raises
+    `ConfigurationError` for a view of another role, `Unreachable` when the look cannot be recorded.
+    """
+    _refuse_others(user, name)
+    if name == "looks":
+        with _looking(owner, user) as cursor:
+            return _fetch(cursor, "SELECT * FROM view_looks.looks ORDER BY at DESC")
+    condition, values = _one_resident(name, resident)
+    with _looking(owner, user) as cursor:
+        if name in PEOPLE:
+            rows = _fetch(cursor, f"SELECT * FROM view_{name}.with_id{condition} ORDER BY {_sort(name)}", values)
+        else:
+            rows = _fetch(cursor, f"SELECT * FROM view_{name}.{name}")
+        ids = [row.pop("v_id") for row in rows] if name in PEOPLE else []
+        _record(cursor, name, ids, _fields(name))
+    struct = {**PERSON_VIEWS, **OTHER_VIEWS}[name]
+    return [_in_order(row, struct) for row in rows]
+
+
+def warnings(
+    owner: psycopg.Connection[Any], user: User, *, closed: bool = False, resident: str | None = None
+) -> list[Row]:
+    """The open warnings (with `closed`: all) that this person sees, the gravest first."""
+    _refuse_others(user, "warnings")
+    where, values = _one_resident("warnings", resident)
+    if not closed:
+        where = f"{where} AND" if where else " WHERE"
+        where += " state <> ALL (%s)"
+        values = [*values, list(_CLOSED)]
+    with _looking(owner, user) as cursor:
+        rows = _fetch(cursor, f"SELECT * FROM view_warnings.with_id{where} ORDER BY {_sort('warnings')}", values)
+        ids = [row.pop("v_id") for row in rows]
+        _record(cursor, "warnings", ids, _fields("warnings"))
+    return rows
+
+
+def looks(owner: psycopg.Connection[Any], user: User) -> list[Row]:
+    """Who looked: a resident sees the looks at himself, a steward all. In the form of the Logboek Dataverwerkingen,
+    with organisation, role, purpose and fields beside it."""
+    _refuse_others(user, "looks")
+    with _looking(owner, user) as cursor:
+        return [_ldv(row) for row in _fetch(cursor, "SELECT * FROM view_looks.ldv ORDER BY start_time, span_id")]
+
+
+def resident_of_warning(owner: psycopg.Connection[Any], user: User, warning_id: str) -> bytes | None:
+    """Whose warning it is, if this person sees it; for the program itself, which then explains it from the log. Not a
+    look: `record_look` is, with what is shown of it."""
+    _refuse_others(user, "warnings")
+    with _looking(owner, user) as cursor:
+        rows = _fetch(cursor, "SELECT v_id FROM view_warnings.with_id WHERE id = %s", [warning_id])
+        cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
+        for row in rows:
+            live = _fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
+            query = sql.SQL("SELECT v_ref FROM {} WHERE v_id = %b").format(sql.Identifier(live, "warnings"))
+            cursor.execute(query, [row["v_id"]])
+            found = cursor.fetchone()
+            if found is not None:
+                return bytes(found["v_ref"])
+    return None
+
+
+def record_look(
+    owner: psycopg.Connection[Any], user: User, name: str, refs: Collection[bytes], fields: Sequence[str]
+) -> None:
+    """Records what the program computed from the log for this person. Call it before showing anything."""
+    with _recording(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
+        owner.execute("SELECT gate.record_look_at(%s, %s, %b, %s)", [user.rolname, name, list(refs), list(fields)])
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _refuse_others(user: User, name: str) -> None:
+    if name not in VIEWS_OF[user.role]:
+        allowed = ", ".join(VIEWS_OF[user.role]) or "none"
+        raise ConfigurationError(f"A {user.role} has no view of that name.", f"Views of this role: {allowed}.")
+
+
+def _one_resident(name: str, resident: str | None) -> tuple[str, list[Any]]:
+    if resident is None or name == "bewoner":
+        return "", []
+    field = "handle" if name == "vrijwilliger" else "resident"
+    if name not in PEOPLE:
+        raise ConfigurationError("This view is about no resident.", "Leave --resident out.")
+    return f" WHERE {field} = %s", [resident]
+
+
+def _sort(name: str) -> str:
+    return {
+        "bewoner": "started_on, programme, v_id",
+        "corporatie": "lease_id, v_id",
+        "vrijwilliger": "due_on, party, handle, v_id",
+        "warnings": "severity DESC, opened_on, id, v_id",
+    }.get(name, "resident, v_id")
+
+
+@contextmanager
+def _looking(owner: psycopg.Connection[Any], user: User) -> Iterator[psycopg.Cursor[Row]]:
+    """A transaction in the person's role; what was read in it may be shown only when it has committed."""
+    with told(), owner.transaction(), owner.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(user.rolname)))
+        yield cursor
+
+
+def _record(cursor: psycopg.Cursor[Row], name: str, ids: Sequence[bytes], fields: Sequence[str]) -> None:
+    with _recording():
+        cursor.execute("SELECT gate.record_look(%s, %b, %s)", [name, list(ids), list(fields)])
+
+
+@contextmanager
+def _recording() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error:
+        raise Unreachable("The look cannot be recorded, so nothing is shown.", "Mend the database.") from None
+
+
+def _fetch(cursor: psycopg.Cursor[Row], query: str, values: Sequence[Any] = ()) -> list[Row]:
+    cursor.execute(query, values)
+    return cursor.fetchall()
+
+
+def _fields(name: str) -> list[str]:
+    if name in PEOPLE:
+        return [field for field, _ in PEOPLE[name].fields]
+    return list(OTHER_VIEWS[name].__struct_encode_fields__)
+
+
+def _in_order(row: Row, struct: Any) -> Row:
+    """JSON in the database forgets the order of keys; here each object gets its struct's again."""
+    hints = _hints(struct)
+    return {name: _ordered(value, hints.get(name)) for name, value in row.items()}
+
+
+def _ordered(value: Any, hint: Any) -> Any:
+    if isinstance(value, dict):
+        struct = next((each for each in (hint, *get_args(hint)) if hasattr(each, "__struct_fields__")), None)
+        if struct is None:
+            return value
+        return {name: _ordered(value[name], each) for name, each in _hints(struct).items() if name in value}
+    if isinstance(value, list):
+        inner = next((get_args(each)[0] for each in (hint, *get_args(hint)) if get_args(each)), None)
+        return [_ordered(each, inner) for each in value]
+    return value
+
+
+@cache
+def _hints(struct: Any) -> dict[str, Any]:
+    hints = get_type_hints(struct)
+    fields = zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True)
+    return {encoded: hints[field] for encoded, field in fields}
+
+
+def _ldv(row: Row) -> Row:
+    attributes = {
+        f"dpl.core.{name}": row.pop(name)
+        for name in ("processing_activity_id", "data_subject_id", "data_subject_id_type")
+    }
+    head = {name: row.pop(name) for name in ("trace_id", "span_id", "status", "name", "start_time", "end_time")}
+    for name, value in head.items():
+        if isinstance(value, datetime):
+            head[name] = value.isoformat()
+    return {**head, "attributes": attributes, **row}
+
+
+def today(owner: psycopg.Connection[Any]) -> date:
+    """The open day of the views: the only "today"."""
+    with told():
+        row = owner.execute("SELECT gate.open_day((SELECT name FROM gate.set WHERE live))").fetchone()
+    if row is None or row[0] is None:
+        raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
+    found: date = row[0]
+    return found
+
+
+def residents_of(owner: psycopg.Connection[Any], user: User) -> list[bytes]:
+    """The residents of whom this person sees a row now; for the program itself, which then looks back in the log. Not a
+    look: `record_look` is."""
+    found: set[bytes] = set()
+    with _looking(owner, user) as cursor:
+        for name in sorted(set(VIEWS_OF[user.role]) & set(PERSON_VIEWS)):
+            ids = [row["v_id"] for row in _fetch(cursor, f"SELECT v_id FROM view_{name}.with_id")]
+            cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
+            live = _fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
+            query = sql.SQL("SELECT DISTINCT v_ref FROM {} WHERE v_id = ANY(%b)").format(sql.Identifier(live, name))
+            found |= {bytes(row["v_ref"]) for row in cursor.execute(query, [ids]).fetchall()}
+            cursor.execute(sql.SQL("RESET ROLE; SET LOCAL ROLE {}").format(sql.Identifier(user.rolname)))
+    return sorted(found)

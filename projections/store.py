@@ -1,0 +1,259 @@
+"""`ViewStore` on PostgreSQL: rows, what is known of each resident's next day, and the position, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from woonketen.contracts.errors import ConfigurationError, NotYours
+from woonketen.contracts.ports import Kept, Shown
+from woonketen.projections.database import told
+from woonketen.projections.ddl import PEOPLE
+from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, TABLES, digest, lines_of
+
+_COMPLEX_LOCK = 0x776B_0011
+_LINES = 2000  # rows in one statement: enough to cost nothing, few enough to hold in memory twice
+
+
+class PostgresViews:
+    """On a connection in autocommit mode whose role is the processor's. Without `into` it writes the set that is live
+    at that moment."""
+
+    def __init__(self, connection: psycopg.Connection[Any], code: str, into: str | None = None) -> None:
+        self._connection = connection
+        self._code = code
+        self._into = into
+
+    @contextmanager
+    def batch(self, partition: int) -> Iterator[PostgresBatch]:
+        """See the port."""
+        with told(), self._connection.transaction():
+            yield self._locked(partition)
+
+    def positions(self) -> Mapping[int, int]:
+        with told():
+            return dict(
+                self._connection.execute(
+                    "SELECT partition, last FROM gate.position WHERE set = %s", [self._set()[0]]
+                ).fetchall()
+            )
+
+    def _locked(self, partition: int) -> PostgresBatch:
+        while True:
+            name, code = self._set()
+            if code != self._code:
+                raise NotYours(
+                    "The views come from another version of the program, the policy or the indicators.",
+                    "Run `woonketen rebuild`.",
+                )
+            # The fence: whoever else writes this partition has committed when we get the row, or waits for us.
+            row = self._connection.execute(
+                "SELECT last, closed, fingerprint FROM gate.position WHERE set = %s AND partition = %s FOR UPDATE",
+                [name, partition],
+            ).fetchone()
+            if row is None:
+                raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
+            if self._set()[0] == name:  # a swap locks the position too, so from here on it waits
+                last, closed, fingerprint = row
+                print_ = None if fingerprint is None else bytes(fingerprint)
+                return PostgresBatch(self._connection, name, partition, last, closed, print_)
+
+    def _set(self) -> tuple[str, str]:
+        condition = "live" if self._into is None else "name = %s"
+        values = [] if self._into is None else [self._into]
+        row = self._connection.execute(f"SELECT name, code FROM gate.set WHERE {condition}", values).fetchone()
+        if row is None:
+            raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
+        return row[0], row[1]
+
+
+class PostgresBatch:
+    """`Batch` of the port; ends with the transaction that made it."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        in_set: str,
+        partition: int,
+        after: int,
+        closed: date | None,
+        fingerprint: bytes | None,
+    ) -> None:
+        self.after = after
+        self.closed = closed
+        self.fingerprint = fingerprint
+        self._connection = connection
+        self._set = in_set
+        self._partition = partition
+
+    # --- who is due ---
+
+    def due(self, closing: date) -> Mapping[bytes, Kept]:
+        return self._kept(
+            "partition = %s AND judge_on <= %s UNION SELECT ref, judge_on, show_on, digest FROM {resident}"
+            " WHERE partition = %s AND show_on <= %s",
+            [self._partition, closing, self._partition, closing + timedelta(days=1)],
+        )
+
+    def kept(self, refs: Collection[bytes] | None = None) -> Mapping[bytes, Kept]:
+        if refs is None:
+            return self._kept("partition = %s", [self._partition])
+        return self._kept("partition = %s AND ref = ANY(%b)", [self._partition, list(refs)])
+
+    def _kept(self, condition: str, values: list[Any]) -> dict[bytes, Kept]:
+        query = "SELECT ref, judge_on, show_on, digest FROM {resident} WHERE " + condition
+        with self._connection.cursor(binary=True) as cursor:
+            cursor.execute(sql.SQL(query).format(resident=self._table("resident")), values)
+            return {ref: Kept(judge_on, show_on, seen) for ref, judge_on, show_on, seen in cursor.fetchall()}
+
+    # --- what is shown ---
+
+    def show(self, shown: Sequence[Shown], kept: Mapping[bytes, Kept]) -> int:
+        gone: dict[str, list[bytes]] = {}
+        added: dict[str, list[bytes]] = {}
+        residents: list[tuple[Shown, bytes]] = []
+        changed = 0
+        for each in shown:
+            lines = lines_of(each, self._partition)
+            now = digest(lines)
+            before = kept.get(each.ref)
+            if before is not None and before == Kept(each.judge_on, each.show_on, now):
+                continue
+            residents.append((each, now))
+            if before is not None and before.digest == now:
+                continue
+            changed += 1
+            for at, table in enumerate(TABLES):
+                old = before.digest[at * PART : (at + 1) * PART] if before is not None else NOTHING
+                if old != now[at * PART : (at + 1) * PART]:
+                    if old != NOTHING:
+                        gone.setdefault(table, []).append(each.ref)
+                    added.setdefault(table, []).extend(lines.get(table, ()))
+        for table, refs in gone.items():
+            column = "ref" if table == CONTRIBUTION else "v_ref"
+            self._run(f"DELETE FROM {{table}} WHERE {column} = ANY(%b)", table, [refs])
+        for table, rows in added.items():
+            self._insert(table, rows)
+        self._remember(residents)
+        return changed
+
+    def wait(self, judge_on: Mapping[bytes, date | None]) -> None:
+        if judge_on:
+            self._run(
+                "UPDATE {table} r SET judge_on = w.judge_on FROM unnest(%b::bytea[], %b::date[]) AS w(ref, judge_on)"
+                " WHERE r.ref = w.ref",
+                "resident",
+                [list(judge_on), list(judge_on.values())],
+            )
+
+    def withhold(self, ref: bytes, since: date, error: str, orgs: Sequence[str]) -> None:
+        self.show([Shown(ref=ref, judge_on=date.min, show_on=date.min)], self.kept([ref]))  # tried again at every close
+        self._connection.execute(
+            "INSERT INTO gate.quarantine (set, partition, ref, since, reason, error, orgs)"
+            " VALUES (%s, %s, %b, %s, 'resident', %s, %s)"
+            " ON CONFLICT (set, ref) WHERE seq IS NULL DO UPDATE SET error = excluded.error, orgs = excluded.orgs",
+            [self._set, self._partition, ref, since, error, list(orgs)],
+        )
+
+    def set_aside(self, seq: int, since: date, error: str) -> None:
+        self._connection.execute(
+            "INSERT INTO gate.quarantine (set, partition, seq, since, reason, error)"
+            " VALUES (%s, %s, %s, %s, 'record', %s) ON CONFLICT DO NOTHING",
+            [self._set, self._partition, seq, since, error],
+        )
+
+    # --- rows about nobody ---
+
+    def contributions(self) -> Sequence[Any]:
+        # Two partitions may add to one complex: who comes second must see what the first has written.
+        self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [_COMPLEX_LOCK])
+        return [data for (data,) in self._run("SELECT data FROM {table} ORDER BY data", CONTRIBUTION, [])]
+
+    def complexes(self, rows: Mapping[str, Sequence[Any]], as_of: date) -> None:
+        lines = [
+            msgspec.json.encode({"v_org": org, "as_of": as_of, **msgspec.to_builtins(row)})
+            for org, each in rows.items()
+            for row in each
+        ]
+        self._run("DELETE FROM {table}", "complex", [])
+        self._insert("complex", lines)
+
+    def follow(self, ref: bytes, into: bytes) -> None:
+        self._connection.execute("UPDATE gate.viewer SET ref = %b WHERE ref = %b", [into, ref])
+
+    def silent(self, orgs: Collection[str]) -> None:
+        wanted = sorted(orgs)
+        self._connection.execute("DELETE FROM gate.feed_silent WHERE org <> ALL(%s)", [wanted])
+        self._connection.execute(
+            "INSERT INTO gate.feed_silent SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [wanted]
+        )
+
+    def move(self, upto: int, closed: date | None, fingerprint: bytes) -> None:
+        self._connection.execute(
+            "UPDATE gate.position SET last = %s, closed = %s, fingerprint = %b WHERE set = %s AND partition = %s",
+            [upto, closed, fingerprint, self._set, self._partition],
+        )
+
+    # --- steps ---
+
+    def _remember(self, residents: Sequence[tuple[Shown, bytes]]) -> None:
+        if not residents:
+            return
+        self._connection.execute(  # who could be computed leaves the quarantine
+            "DELETE FROM gate.quarantine WHERE set = %s AND seq IS NULL AND ref = ANY(%b)",
+            [self._set, [each.ref for each, _ in residents]],
+        )
+        self._run(
+            "INSERT INTO {table} (ref, partition, judge_on, show_on, digest)"
+            " SELECT ref, %s, judge_on, show_on, digest"
+            " FROM unnest(%b::bytea[], %b::date[], %b::date[], %b::bytea[]) AS r(ref, judge_on, show_on, digest)"
+            " ON CONFLICT (ref) DO UPDATE SET judge_on = excluded.judge_on, show_on = excluded.show_on,"
+            " digest = excluded.digest",
+            "resident",
+            [
+                self._partition,
+                [each.ref for each, _ in residents],
+                [each.judge_on for each, _ in residents],
+                [each.show_on for each, _ in residents],
+                [now for _, now in residents],
+            ],
+        )
+
+    def _insert(self, table: str, lines: Sequence[bytes]) -> None:
+        for start in range(0, len(lines), _LINES):
+            part = b"[" + b",".join(lines[start : start + _LINES]) + b"]"
+            self._run(
+                "INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)",
+                table,
+                [part.decode()],
+            )
+
+    def _run(self, query: str, table: str, values: list[Any]) -> psycopg.Cursor[Any]:
+        return self._connection.execute(sql.SQL(query).format(table=self._table(table)), values)
+
+    def _table(self, name: str) -> sql.Identifier:
+        return sql.Identifier(self._set, name)
+
+
+def count_differences(connection: psycopg.Connection[Any], one: str, other: str) -> dict[str, int]:
+    """Per view the rows that are not the same in both sets, to the last byte."""
+    found = {}
+    for table in PEOPLE:
+        query = sql.SQL(
+            "SELECT count(DISTINCT v_id) FROM ((TABLE {one} EXCEPT ALL TABLE {other})"
+            " UNION ALL (TABLE {other} EXCEPT ALL TABLE {one})) AS d"
+        ).format(one=sql.Identifier(one, table), other=sql.Identifier(other, table))
+        row = connection.execute(query).fetchone()
+        found[table] = int(row[0]) if row else 0
+    query = sql.SQL(
+        "SELECT count(*) FROM ((SELECT ref, data FROM {one} EXCEPT ALL SELECT ref, data FROM {other})"
+        " UNION ALL (SELECT ref, data FROM {other} EXCEPT ALL SELECT ref, data FROM {one})) AS d"
+    ).format(one=sql.Identifier(one, CONTRIBUTION), other=sql.Identifier(other, CONTRIBUTION))
+    row = connection.execute(query).fetchone()
+    return found | {"complex": int(row[0]) if row else 0}

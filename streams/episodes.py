@@ -1,0 +1,189 @@
+"""Warnings as somebody may see them: the episodes with their states, who sees which, and the sentence.
+
+`day` is the open day throughout: episodes are what was concluded at closes before it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import msgspec
+
+from woonketen.contracts.calendar import add_workdays
+from woonketen.contracts.facts import Facts
+from woonketen.contracts.indicators import Indicator
+from woonketen.streams.judge import EVALUATE, TRIGGERS, judge_one, warning_id
+from woonketen.streams.judge.course import Course, courses
+from woonketen.streams.judge.episode import OPEN, Episode, turn_of
+from woonketen.streams.judge.evening import Evening, Judgement, Phrase
+from woonketen.streams.judge.feeds import silences
+from woonketen.streams.judge.machine import Turn
+from woonketen.streams.judge.viewing import sees, warn, warn_feed
+from woonketen.streams.world import World
+
+__all__ = ["OPEN", "Episode", "episodes", "feed_episodes", "next_change", "sees", "warn", "warn_feed"]
+
+ANSWER_WITHIN = 5
+"""Working days in which a contest is answered."""
+PROVISIONAL = "arrears_escalating"
+"""What calls for attention at once is shown before its evening: severity 3 of this indicator."""
+
+
+def episodes(facts: Facts, day: date, world: World, ref: bytes = b"") -> list[Episode]:
+    """Every episode of one resident, oldest first, and the provisional notice of the day if there is one.
+
+    `facts`: all of them, effective on `day`, the warnings among them. With `ref` a notice has the id of the episode
+    that it becomes tonight.
+    """
+    known = courses(facts)
+    found = {course.warning_id: _episode(course, facts, day, world) for course in known}
+    notice = _provisional(facts, day, world, known, ref)
+    if notice is not None:
+        found[notice.id] = notice
+    return list(found.values())
+
+
+def next_change(facts: Facts, day: date, world: World) -> date | None:
+    """The next day after `day` on which by itself another answer is due from anything here: what a sentence rests on
+    changes, another viewer's turn comes, a notice may appear."""
+    days = []
+    for course in courses(facts):
+        rule = world.rules.indicators.get(course.indicator)
+        if rule is None or not course.open:
+            continue
+        days.append(_judged(course.indicator, facts, day, world).wake)
+        days += [turn_of(each, course.opened_on) for each in rule.viewers if each.after_workdays]
+    if not TRIGGERS[PROVISIONAL].isdisjoint(facts.types()):
+        days.append(_tonight(facts, day, world, b"").wake)
+    return min((on for on in days if on is not None and on > day), default=None)
+
+
+def feed_episodes(world: World, day: date) -> list[Episode]:
+    """Silent feeds, for the steward: about organisations and from the world alone, so they are not on the log."""
+    rule = world.rules["feed_silent"]
+    if rule.switched_off.always:
+        return []
+    found = []
+    for each in silences(world, day - timedelta(days=1)):
+        if each.org in rule.switched_off.orgs:
+            continue
+        told = Phrase("never", {"org": each.org})
+        if each.heard_on is not None:
+            told = Phrase("since", {"org": each.org, "on": each.heard_on})
+        found.append(
+            Episode(
+                id=warning_id(each.org.encode(), rule.id, each.since),
+                indicator=rule.id,
+                severity=rule.lowest,
+                state="active",
+                opened_on=each.since,
+                due_on=add_workdays(each.since, rule.due[rule.lowest]),
+                owner=rule.owner,
+                evidence=(),
+                parties=(each.org,),
+                rule_version=rule.version,
+                told=(told,),
+            )
+        )
+    return found
+
+
+def _episode(course: Course, facts: Facts, day: date, world: World) -> Episode:
+    rule = world.rules.indicators.get(course.indicator)
+    contest = course.contest
+    made = Episode(
+        id=course.warning_id,
+        indicator=course.indicator,
+        severity=course.severity,
+        state=_state(course),
+        opened_on=course.opened_on,
+        due_on=None if rule is None else _due_on(rule, course.severity, course.acted_on),
+        owner="" if rule is None else rule.owner,
+        evidence=course.evidence,
+        parties=course.parties,
+        rule_version=course.rule_version,
+        closed_on=course.ended_on,
+        closed_reason=course.ended_by,
+        acknowledged_as=None if course.acknowledgement is None else course.acknowledgement.data.reason,
+        contested_on=None if contest is None else contest.known,
+        answer_by=None if contest is None else add_workdays(contest.known, ANSWER_WITHIN),
+        answer=course.answer,
+    )
+    if rule is None:
+        return made
+    return _resting(made, course, facts, day, world)
+
+
+def _resting(made: Episode, course: Course, facts: Facts, day: date, world: World) -> Episode:
+    """What it rests on: now, while it holds; else on the evening that gave it its severity."""
+    told_on, judged = course.level_on, None
+    if course.open:
+        judged = _judged(course.indicator, facts, day, world)
+        if judged.level:
+            told_on = day
+    if told_on != day or judged is None:
+        judged = _judged(course.indicator, facts, told_on, world)
+    named = set(course.evidence) | set(course.level_evidence)
+    opened_with = [fact for fact in facts if fact.id in named]
+    rests_on = {fact.key: fact for fact in (*opened_with, *judged.evidence)}
+    return msgspec.structs.replace(
+        made,
+        rests_on=tuple(sorted(rests_on.values(), key=lambda fact: fact.order)),
+        shares=judged.shares,
+        context=judged.context,
+        parties=judged.parties or made.parties,
+        told_on=told_on,
+    )
+
+
+def _state(course: Course) -> str:
+    if course.voided:
+        return "voided"
+    if course.ended_on is not None:
+        return "expired" if course.ended_by == "expired" else "resolved"
+    if course.contest is not None:
+        return "contested"
+    if course.suspended is not None:
+        return "suspended"
+    return "acknowledged" if course.acknowledgement is not None else "active"
+
+
+def _judged(indicator: str, facts: Facts, day: date, world: World) -> Judgement:
+    return EVALUATE[indicator](Evening(facts, day, world), world.rules[indicator])
+
+
+def _tonight(facts: Facts, day: date, world: World, ref: bytes) -> Turn:
+    """What the close of the open day would emit. Who is silent tonight is not known yet; who was last night is."""
+    return judge_one(PROVISIONAL, facts, facts, ref, day, world, world.silent(day - timedelta(days=1)))
+
+
+def _provisional(facts: Facts, day: date, world: World, known: list[Course], ref: bytes) -> Episode | None:
+    if TRIGGERS[PROVISIONAL].isdisjoint(facts.types()):
+        return None
+    for emission in _tonight(facts, day, world, ref).emissions:
+        told = emission.payload
+        if emission.type not in ("warning.opened", "warning.raised") or told.severity < 3:
+            continue
+        rule, judged = world.rules[PROVISIONAL], _judged(PROVISIONAL, facts, day, world)
+        running = next((course for course in known if course.warning_id == told.warning_id), None)
+        named = bool(ref) or running is not None
+        return Episode(
+            id=told.warning_id if named else warning_id(judged.evidence[0].key, rule.id, day),
+            indicator=rule.id,
+            severity=told.severity,
+            state="provisional",
+            opened_on=day if running is None else running.opened_on,
+            due_on=_due_on(rule, told.severity, day),
+            owner=rule.owner,
+            evidence=tuple(told.evidence),
+            parties=(),
+            rule_version=rule.version,
+            rests_on=judged.evidence,
+            told_on=day,
+        )
+    return None
+
+
+def _due_on(rule: Indicator, severity: int, since: date) -> date | None:
+    days = rule.due.get(severity)
+    return None if days is None else add_workdays(since, days)

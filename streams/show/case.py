@@ -1,0 +1,194 @@
+"""What all rows of one resident on one day are computed from: everything, and what each onlooker may see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import TypeVar
+
+import msgspec
+
+from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.recipient import Recipient, recipient
+from woonketen.contracts.views import Row
+from woonketen.streams import derive, picture
+from woonketen.streams.conditions import lazy
+from woonketen.streams.episodes import Episode, episodes
+from woonketen.streams.show.memo import Memo
+from woonketen.streams.visible import Sight, sight, visible
+from woonketen.streams.world import World
+
+NOTHING = Facts([])
+_EMPTY: list[Fact] = []
+_NONE: frozenset[str] = frozenset()
+T = TypeVar("T")
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One recipient and what that one may see. `ended`: nothing but own facts, because the enrolment is over, or (which
+    nobody can tell from it) a safety flag stands. `resident` is the organisation's own pseudonym. `last`: who
+    published what is seen, and the day of the last of it."""
+
+    to: Recipient
+    sight: Sight
+    seen: Facts
+    ended: bool
+    resident: str
+    corrected: bool
+    last: dict[str, date]
+    sources: list[str]
+    narrowed: frozenset[str]
+    memo: Memo
+
+    def read(self, reader: Callable[[Facts, date], T]) -> T:
+        """What a reader finds in the facts that are seen."""
+        return self.memo.read(reader, self.seen, self.narrowed)
+
+    def open(self, category: str, on: date | None = None) -> bool:
+        return not self.ended and self.sight.open(category, on)
+
+    def not_shared(self, fields: dict[str, str]) -> list[str]:
+        """The fields that are closed. `fields`: field → the category that opens it, in the view's order."""
+        if self.ended:
+            return []
+        closed = frozenset(self.sight.not_shared(dict.fromkeys(fields.values())))
+        return [field for field, category in fields.items() if category in closed] if closed else []
+
+
+class Arrears(msgspec.Struct, frozen=True, gc=False):
+    """`on` and `before_on`: the days of the two balances, which a consent's data period is asked about."""
+
+    level: str
+    on: date
+    trend: str | None
+    before_on: date | None
+    corrected: bool
+
+
+Pair = tuple[Look, Row]
+"""A row, and the look that it was computed from."""
+
+
+class Case:
+    """`facts`: everything about the resident, effective on `day`; `gone`: what was taken back. Nothing of it goes into
+    a row but through a `Look`, or through a derived value whose own category is open."""
+
+    def __init__(self, facts: Facts, ref: bytes, day: date, world: World, gone: Facts) -> None:
+        self.facts, self.ref, self.day, self.world, self.gone = facts, ref, day, world, gone
+        self._memo = Memo(day)
+        self._looks: dict[Recipient, Look] = {}
+
+    def read(self, reader: Callable[[Facts, date], T]) -> T:
+        """What a reader finds in everything."""
+        return self._memo.read(reader, self.facts, _NONE)
+
+    def look(self, role: str, org: str, worker: str | None = None) -> Look:
+        to = recipient(role, org, worker)
+        found = self._looks.get(to)
+        if found is None:
+            found = self._looks[to] = self._looked(to)
+        return found
+
+    def _looked(self, to: Recipient) -> Look:
+        view = sight(to, self.facts, self.day, self.world)
+        ended = to.role != "bewoner" and (view.flagged_away or (self.over and to.role in OUTLIVES))
+        seen = visible(self.facts, view)
+        if ended:
+            seen = _own(seen, to.org)
+        narrowed, last, corrected = set(), dict[str, date](), False
+        kept = dict(seen.groups())
+        for short, group in self.facts.groups():
+            found = kept.get(short, _EMPTY)
+            if found is not group and found != group:
+                narrowed.add(short)
+            for fact in found:
+                if fact.org not in last or last[fact.org] < fact.happened:
+                    last[fact.org] = fact.happened
+                if fact.corrected:
+                    corrected = True
+        if not corrected and len(self.gone):
+            taken = visible(self.gone, view)
+            corrected = any(not ended or fact.org == to.org for fact in taken)
+        narrow, resident = frozenset(narrowed), self.resident(to.org)
+        return Look(to, view, seen, ended, resident, corrected, last, sorted(last), narrow, self._memo)
+
+    def resident(self, org: str) -> str:
+        """The organisation's own pseudonym: of several that of the earliest known fact; without any, one that is minted
+        for it and is the same every time."""
+        found = self._subjects.get(org)
+        if found is not None:
+            return str(found.subject)
+        minted = blake2b(org.encode() + b"|" + self.ref, key=self.world.pseudonym_key[:64], digest_size=5)
+        return f"P-{minted.hexdigest()}"
+
+    @lazy
+    def _subjects(self) -> dict[str, Fact]:
+        first: dict[str, Fact] = {}
+        for _, group in self.facts.groups():
+            for fact in group:
+                if fact.subject is not None:
+                    other = first.get(fact.org)
+                    if other is None or _stamp(fact) < _stamp(other):
+                        first[fact.org] = fact
+        return first
+
+    # Derived from everything, shown where its own category is open
+
+    @lazy
+    def enrolment(self) -> picture.Enrolment | None:
+        return self.read(picture.current_enrolment)
+
+    @lazy
+    def over(self) -> bool:
+        """Whether the enrolment was closed before today; on the day of closing rows are still there."""
+        closed_on = self.enrolment.closed_on if self.enrolment else None
+        return closed_on is not None and closed_on < self.day
+
+    @lazy
+    def arrears(self) -> Arrears | None:
+        balance = self.read(derive.arrears_balance)
+        if balance is None:
+            return None
+        level = derive.level_of(balance, self.day)
+        told = picture.balances(self.facts, balance.lease_id, self.day, balance.org)
+        before_on = told[-2].on if len(told) > 1 else None
+        trend = self.read(derive.arrears_trend) if before_on else None
+        return Arrears(level, balance.on, trend, before_on, balance.fact.corrected)
+
+    @lazy
+    def coaching_runs(self) -> tuple[str, str | None]:
+        return self.read(derive.coaching_runs)
+
+    @lazy
+    def phase(self) -> str:
+        return self.read(derive.phase)
+
+    @lazy
+    def actions(self) -> list[picture.Action]:
+        return self.read(picture.actions)
+
+    @lazy
+    def assignments(self) -> list[picture.Assignment]:
+        return self.read(picture.assignments)
+
+    @lazy
+    def episodes(self) -> list[Episode]:
+        return episodes(self.facts, self.day, self.world)
+
+
+OUTLIVES = frozenset({"corporatie", "zorgaanbieder"})
+"""Roles whose own facts stay in view after the enrolment."""
+
+
+def _own(facts: Facts, org: str) -> Facts:
+    found: dict[str, list[Fact]] = {}
+    for short, group in facts.groups():
+        own = [fact for fact in group if fact.org == org]
+        if own:
+            found[short] = own
+    return Facts.grouped(found)
+
+
+def _stamp(fact: Fact) -> tuple[date, datetime, bytes]:
+    return (fact.known, fact.time, fact.key)

@@ -1,0 +1,85 @@
+"""A resident from fact to row: fold, judge at the close of a day, show on the day that is open.
+
+Pure functions of facts, day and world: no clock, no I/O. Since folding is a union, order does not matter and twice is
+once; since `known` and the close behind which a fact lies are values, a replay judges every evening as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from woonketen.contracts.facts import Fact, Facts, State
+from woonketen.contracts.ports import Shown
+from woonketen.streams.conclusions import Conclusion
+from woonketen.streams.effective import effective
+from woonketen.streams.fold import fold
+from woonketen.streams.judge import judge
+from woonketen.streams.show import shown
+from woonketen.streams.world import World
+
+SOON = date.min
+"""At the next close, whatever day that is."""
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """The close of `day`. `world` is as known then; `everybody` is due when it differs from the one before."""
+
+    day: date
+    world: World
+    everybody: bool = False
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """`judge_on`: the next close at which something can change without a new fact."""
+
+    state: State
+    conclusions: Sequence[Conclusion]
+    judge_on: date | None
+
+
+def settle(state: State, closing: date, world: World) -> Judged:
+    """What is concluded at the close of a day; it is known at once. A resident that became another is not judged."""
+    facts = effective(state.facts.values(), closing)
+    if facts.of("subject.merged"):
+        return Judged(state, (), None)
+    prior = Facts(fact for fact in state.facts.values() if fact.type.startswith("warning."))
+    emissions, wake = judge(facts, prior, state.ref, closing, world)
+    conclusions = [Conclusion(state.ref, closing, each) for each in emissions]
+    # A fact dated in the future begins to count on its own day.
+    ahead = [fact.happened for fact in state.facts.values() if fact.happened > closing]
+    judge_on = min(ahead + ([] if wake is None else [wake]), default=None)
+    return Judged(fold(state, [each.fact for each in conclusions]), conclusions, judge_on)
+
+
+def evenings(
+    state: State, arrivals: Sequence[tuple[int, Fact]], closings: Sequence[Closing], judge_on: date | None
+) -> Judged:
+    """One resident through several closes. An arrival `(i, fact)` lies before `closings[i]`, and is judged there; one
+    behind the last close waits for the next one (`SOON`)."""
+    concluded: list[Conclusion] = []
+    arrived = 0
+    for at, closing in enumerate(closings):
+        first = arrived
+        while arrived < len(arrivals) and arrivals[arrived][0] <= at:
+            arrived += 1
+        if arrived > first:
+            state = fold(state, [fact for _, fact in arrivals[first:arrived]])
+        due = arrived > first or closing.everybody or (judge_on is not None and judge_on <= closing.day)
+        if due:
+            judged = settle(state, closing.day, closing.world)
+            state, judge_on = judged.state, judged.judge_on
+            concluded.extend(judged.conclusions)
+    if arrived < len(arrivals):
+        state = fold(state, [fact for _, fact in arrivals[arrived:]])
+        judge_on = SOON
+    return Judged(state, concluded, judge_on)
+
+
+def present(state: State, day: date, world: World, judge_on: date | None = None) -> Shown:
+    """All that is shown of the resident on the day that is open, and when that can change by itself."""
+    if any(fact.type == "subject.merged" for fact in state.facts.values()):
+        return Shown(ref=state.ref)
+    return shown(state.facts.values(), state.ref, day, world, judge_on)

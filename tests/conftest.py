@@ -1,0 +1,57 @@
+"""One embedded PostgreSQL for the whole run, shared by all workers of pytest-xdist; a fresh database per test file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from woonketen.orchestration.postgres import open_database, remove_database
+
+_FIRST = "WK_TESTS_HOME" not in os.environ  # xdist's workers inherit the first one's environment
+# Not tmp_path: that lies in a folder which only we may enter, and PostgreSQL may run as another user.
+_HOME = Path(os.environ.setdefault("WK_TESTS_HOME", f"{tempfile.gettempdir()}/wk-tests-{secrets.token_hex(8)}"))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The superuser's DSN; the first who asks starts it, and it ends some seconds after the last has gone."""
+    _HOME.mkdir(mode=0o755, exist_ok=True)
+    _HOME.chmod(0o755)
+    with open_database(_HOME / "data", say=lambda _: None) as database:
+        yield database.dsn
+
+
+@pytest.fixture(scope="session")
+def new_database(server: str) -> Callable[..., str]:
+    """Makes an empty database, or a copy of the one behind a DSN, and returns its DSN. It goes with the server."""
+
+    def make(copy_of: str | None = None) -> str:
+        name = f"t_{secrets.token_hex(8)}"
+        template = "template1" if copy_of is None else str(conninfo_to_dict(copy_of)["dbname"])
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(statement)
+        return make_conninfo(server, dbname=name)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def dsn(new_database: Callable[..., str]) -> str:
+    """An empty database for this file."""
+    return new_database()
+
+
+def pytest_sessionfinish() -> None:
+    if _FIRST and _HOME.exists():
+        remove_database(_HOME / "data")
+        shutil.rmtree(_HOME, ignore_errors=True)

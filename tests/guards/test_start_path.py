@@ -1,0 +1,30 @@
+"""What a command imports before it does anything: measured, because nobody notices it until `--help` takes seconds."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"dagster", "great_expectations", "faust", "kafka", "fastapi", "psycopg", "cryptography", "rich", "holidays"}
+
+
+def imported(code: str) -> set[str]:
+    probe = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_the_cli_imports_no_heavy_library_on_its_start_path() -> None:
+    assert imported("import woonketen.orchestration.cli") & HEAVY == set()
+
+
+def test_the_contracts_and_readers_need_nothing_of_the_platform() -> None:
+    names = imported("import woonketen.contracts.catalogue, woonketen.producers.readers")
+    assert names & (HEAVY - {"holidays"}) == set()
+
+
+@pytest.mark.parametrize("folder", ["contracts", "streams", "projections", "producers", "orchestration"])
+def test_a_second_copy_of_a_folder_is_refused(folder: str) -> None:
+    done = subprocess.run([sys.executable, "-c", f"import {folder}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"import it as woonketen.{folder}" in done.stderr

@@ -1,0 +1,1 @@
+"""How the stories are told: one module per programme, each resident a function; `feed` writes what partners send."""

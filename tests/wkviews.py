@@ -1,0 +1,151 @@
+"""A database with everything in it (log, vault, admission, views), as `init` leaves it, and a town that uses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import builders
+import psycopg
+
+import woonketen.streams
+from woonketen.orchestration.rebuilding import Source, make_worker
+from woonketen.projections import people, queries, sets
+from woonketen.projections.migrate import Migration, migrate
+from woonketen.projections.people import User
+from woonketen.streams import admission
+from woonketen.streams.admission import Admission
+from woonketen.streams.kek import Keys
+from woonketen.streams.log_pg import PostgresLog, make_partitions
+from woonketen.streams.organisations import Organisation
+from woonketen.streams.vault import PostgresVault
+from woonketen.streams.worker import Worker
+
+_SCRIPTS = Path(woonketen.streams.__file__).parent
+_CONTRACTS = files("woonketen.contracts")
+FIRST_DAY = date(2026, 1, 5)
+PARTITIONS = 2
+KEK = bytes(range(32))
+
+
+def other_migrations() -> list[Migration]:
+    return [
+        (f"{number:04}_{name}", (_SCRIPTS / f"{name}.sql").read_text("utf-8"))
+        for number, name in ((10, "log"), (20, "vault"), (30, "admission"))
+    ]
+
+
+def prepare(owner: psycopg.Connection[Any], *, code: str = "code", day: date = FIRST_DAY) -> None:
+    migrate(owner, other_migrations())
+    make_partitions(owner, PARTITIONS)
+    admission.prepare(owner, day, PARTITIONS)
+    sets.prepare(owner, code, range(PARTITIONS))
+
+
+def source_of(dsn: str) -> Source:
+    return Source(
+        dsn=dsn,
+        kek=KEK,
+        policy=_CONTRACTS.joinpath("policy.csv").read_text("utf-8"),
+        indicators=_CONTRACTS.joinpath("indicators.yaml").read_text("utf-8"),
+    )
+
+
+@dataclass
+class Town:
+    """The organisations of the samples with one agreement, on a database; events go in as partners send them."""
+
+    dsn: str
+    owner: psycopg.Connection[Any]
+    admission: Admission
+    worker: Worker
+    source: Source
+
+    def tell(self, *events: dict[str, Any]) -> None:
+        """Each must be taken."""
+        by: dict[str, list[bytes]] = {}
+        for event in events:
+            by.setdefault(builders._ORG_OF[event["source"]], []).append(json.dumps(event).encode())
+        for org, lines in by.items():
+            for receipt in self.admission.submit(org, lines):
+                assert receipt.status in ("accepted", "parked"), (receipt.reason, receipt.detail)
+
+    def enrol(self, n: int, on: date, programme: str = "wooncoach", **more: Any) -> None:
+        """Resident `n` of the municipality (`G-n`), told that data is shared."""
+        self.tell(
+            builders.event("enrolment.opened", f"G-{n}", occurred_on=on, source=builders.source_of(builders.GEMEENTE),
+                           enrolment_id=f"{builders.GEMEENTE}:E-{n}", programme=programme, **more),
+            builders.event("notice.given", f"G-{n}", occurred_on=on, source=builders.source_of(builders.GEMEENTE)),
+        )  # fmt: skip
+
+    def link(self, n: int, org: str) -> str:
+        """The same resident under a pseudonym of another organisation."""
+        code, _ = self.admission.issue_link(builders.GEMEENTE, f"G-{n}", org)
+        subject = f"{org[0].upper()}-{n}"
+        self.tell(builders.event("subject.linked", subject, source=builders.source_of(org), link_code=code))
+        return subject
+
+    def close(self, day: date, until: date | None = None) -> None:
+        self.admission.close_through(day, until)
+
+    def run(self) -> int:
+        return int(self.worker.run(until_idle=True)["applied"])
+
+    def user(self, role: str, org: str, **more: Any) -> User:
+        return people.add_user(self.owner, f"{role}-{org}-{sorted(more.items())}", org=org, role=role, **more)
+
+    def see(self, user: User, name: str | None = None) -> list[dict[str, Any]]:
+        return queries.view(self.owner, user, name or user.role)
+
+    def ref(self, n: int) -> bytes:
+        found = self.admission.resident_of(builders.GEMEENTE, f"G-{n}")
+        assert found is not None
+        return found
+
+
+@contextmanager
+def town(dsn: str, *, day: date = FIRST_DAY) -> Iterator[Town]:
+    """Made when the database is empty."""
+    source = source_of(dsn)
+    with (
+        psycopg.connect(dsn, autocommit=True) as owner,
+        psycopg.connect(dsn, autocommit=True) as processor,
+        make_worker_of(source) as worker,
+    ):
+        prepare(owner, code=source.code, day=day)
+        processor.execute("SET ROLE woonketen_processor")
+        keys = Keys(KEK)
+        vault = PostgresVault(processor, keys)
+        vault.check()
+        admitting = Admission(processor, keys, vault, PostgresLog(processor, vault))
+        made = Town(dsn, owner, admitting, worker, source)
+        _settle(made, day)
+        yield made
+
+
+@contextmanager
+def make_worker_of(source: Source) -> Iterator[Worker]:
+    with psycopg.connect(source.dsn, autocommit=True) as owner:
+        prepare(owner, code=source.code)
+    with make_worker(source, PARTITIONS) as worker:
+        yield worker
+
+
+def _settle(made: Town, day: date) -> None:
+    for org, kind in builders.KINDS.items():
+        made.admission.register_org(Organisation(org=org, kind=kind, sources=(builders.SOURCES[org],)))
+    made.tell(
+        builders.event(
+            "agreement.signed", ..., occurred_on=day, event_id="01a00000-0000-7000-9000-000000000001",
+            agreement_id=f"{builders.GEMEENTE}:OV-0", programme="wooncoach", orgs=list(builders.KINDS),
+            purposes=["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task", "evaluation"],
+            valid_from="2025-01-01", valid_until="2029-12-31",
+            time=datetime.fromisoformat("2026-01-01T10:00:00+00:00"),
+        )
+    )  # fmt: skip
