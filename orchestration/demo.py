@@ -33,7 +33,9 @@ COLUMNS = {
     "steward_feeds": ["org", "last_event_at", "heartbeat_at", "parked", "state"],
 }
 """What fits a terminal; `woonketen view NAME --as USER --json` shows every field."""
-MOST_ROWS = 8
+WARNED = ("coach", "casusregisseur", "corporatie", "zorgaanbieder", "bewoner")
+WARNING_COLUMNS = ["severity", "resident", "sentence", "opened_on", "state"]
+MOST_ROWS, MOST_WARNINGS = 6, 4
 
 
 def main() -> None:
@@ -84,19 +86,25 @@ def _play(stories: Sequence[Story], platform: Platform) -> None:
 
 
 def _show(story: Story, platform: Platform) -> None:
-    _title(story.title, story.tells)
+    _title(story.title, story.vertelt)
     people = {user.name: user for user in story.users}
     for look in story.looks:
         user = people[look.user]
-        rows = platform.view(look.view, look.user)
         _say(f"\n{user.who} ({look.user}): {look.question}")
-        if not rows:
-            _say("  geen rijen")
-            continue
-        rows = sorted(rows, key=_urgency)
-        print_table([_short(row) for row in rows[:MOST_ROWS]], COLUMNS.get(look.view, ()))
-        if len(rows) > MOST_ROWS:
-            _say(f"  … en {len(rows) - MOST_ROWS} andere")
+        rows = sorted(platform.view(look.view, look.user), key=lambda row: _order(row, story.slug))
+        _table(rows, COLUMNS.get(look.view, ()), MOST_ROWS)
+    for name in dict.fromkeys(look.user for look in story.looks if look.view in WARNED):
+        _say(f"\nSignalen die {people[name].who} ({name}) dit jaar zag, de ernstigste eerst:")
+        _table(platform.warnings(name, every=True), WARNING_COLUMNS, MOST_WARNINGS)
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str], most: int) -> None:
+    if not rows:
+        _say("  geen")
+        return
+    print_table([_short(row) for row in rows[:most]], columns)
+    if len(rows) > most:
+        _say(f"  … en {len(rows) - most} andere")
 
 
 def _refused(stories: Sequence[Story], platform: Platform) -> None:
@@ -135,8 +143,10 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value[:5] if isinstance(value, list) else value for name, value in row.items()}
 
 
-def _urgency(row: dict[str, Any]) -> int:
-    return -max((warning["severity"] for warning in row.get("warnings") or ()), default=0)
+def _order(row: dict[str, Any], programme: str) -> tuple[int, bool]:
+    """The gravest warning first, then those of this programme; else as the view is sorted."""
+    gravest = max((warning["severity"] for warning in row.get("warnings") or ()), default=0)
+    return -gravest, row.get("programme", programme) != programme
 
 
 def _title(title: str, text: str) -> None:

@@ -109,11 +109,13 @@ class Look(NamedTuple):
 
 
 class Story(NamedTuple):
-    """`files`: what was sent, by day; `answers`: rows of user, resident, indicator, answer and reason, by day."""
+    """`tells` in English, `vertelt` in Dutch. `files`: what was sent, by day; `answers`: rows of user, resident,
+    indicator, answer and reason, by day."""
 
     slug: str
     title: str
     tells: str
+    vertelt: str
     open_day: date
     last_day: date
     organisations: list[dict[str, Any]]
@@ -150,6 +152,7 @@ def load(folder: Path) -> Story:
         slug=folder.name,
         title=told["title"],
         tells=told["tells"].strip(),
+        vertelt=told["vertelt"].strip(),
         open_day=told["open_day"],
         last_day=told["last_day"],
         organisations=told.get("organisation", []),

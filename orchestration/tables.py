@@ -50,6 +50,52 @@ HEADINGS = {
     "org": "organisatie",
     "reason": "reden",
     "mend": "herstel",
+    "actions": "afspraken",
+    "coach": "coach",
+    "phone": "telefoon",
+    "interval_days": "dagen tussen bezoeken",
+    "evaluation_on": "evaluatie op",
+    "last_event_on": "laatste bericht",
+    "oldest_late_days": "dagen te laat",
+    "provisions_open": "nog niet geregeld",
+    "referrals_in": "aanmeldingen",
+    "referrals_waiting": "aanmeldingen zonder antwoord",
+    "informal_support": "steun uit de buurt",
+    "day_activity": "daginvulling",
+    "arrears_trend": "richting achterstand",
+    "care_running": "zorg",
+    "move": "verhuizing",
+    "planned_on": "gepland op",
+    "who_sees_what": "wie ziet wat",
+    "recipient": "wie",
+    "fields": "ziet",
+    "ground": "want",
+    "detail": "veld",
+    "last_event_at": "laatste bericht",
+    "heartbeat_at": "teken van leven",
+    "parked": "wacht",
+}
+
+
+# Field → the closed list whose Dutch label is shown in the place of its code
+LISTS = {
+    "action": "action_kind",
+    "arrears_level": "arrears_level",
+    "arrears_trend": "arrears_trend",
+    "card": "card",
+    "coaching_runs": "coaching_runs",
+    "collection_step": "collection_step",
+    "day_activity": "day_activity_kind",
+    "decided": "lease_decision",
+    "effort": "arrears_effort",
+    "kind": "lease_kind",
+    "may_signal_missing": "arrears_effort",
+    "phase": "phase",
+    "programme": "programme",
+    "provisions_open": "provision",
+    "reason_of_change": "correction_reason",
+    "role": "role",
+    "state": "warning_state",
 }
 
 
@@ -62,7 +108,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = (), 
     names = list(columns) or [name for name in rows[0] if any(_filled(row.get(name)) for row in rows)]
     table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", header_style="bold")
     for name in names:
-        table.add_column(HEADINGS.get(name, name.replace("_", " ")), overflow="fold")
+        table.add_column(_heading(name), overflow="fold")
     for row in rows:
         table.add_row(*(cell(name, row.get(name)) for name in names))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
@@ -78,10 +124,23 @@ def cell(name: str, value: Any) -> str:
     if name.endswith("_cents") and isinstance(value, int):
         return euros(value)
     if isinstance(value, list):
-        return "\n".join(cell("", item) for item in value)
+        return "\n".join(_heading(item) if name == "not_shared" else cell(name, item) for item in value)
     if isinstance(value, Mapping):
         return _object(value)
-    return dutch_date(value)
+    return _label(name, value) or dutch_date(value)
+
+
+def _label(name: str, value: Any) -> str | None:
+    """The Dutch label of a code; None for what is no code of that field's list."""
+    if name not in LISTS or not isinstance(value, str):
+        return None
+    from woonketen.contracts import codes
+
+    return codes.label(LISTS[name], value) if value in codes.members(LISTS[name]) else None
+
+
+def _heading(name: str) -> str:
+    return HEADINGS.get(name, name.replace("_", " "))
 
 
 def euros(cents: int) -> str:
@@ -102,9 +161,13 @@ def _object(value: Mapping[str, Any]) -> str:
     if "sentence" in value:
         return f"({value['severity']}) {value['sentence']}"
     if {"action", "owner", "due_on"} <= set(value):
-        late = f", {value['late_days']} dagen te laat" if value.get("late_days") else ""
-        return f"{value['action']} – {value['owner']}, {dutch_date(value['due_on'])} ({value['state']}{late})"
-    return ", ".join(f"{key} {cell(key, item)}" for key, item in value.items() if _filled(item))
+        state = {"open": "open", "done": "gedaan", "late": f"{value.get('late_days')} dagen te laat"}
+        owner = "bewoner zelf" if value["owner"] == "resident" else value["owner"]
+        action = cell("action", value["action"])
+        return f"{action} – {owner}, {dutch_date(value['due_on'])} ({state.get(value['state'], value['state'])})"
+    if {"recipient", "fields", "ground"} <= set(value):
+        return f"{value['recipient']}: {', '.join(value['fields'])} ({value['ground']})"
+    return ", ".join(f"{_heading(key)} {cell(key, item)}" for key, item in value.items() if _filled(item))
 
 
 def _filled(value: Any) -> bool:

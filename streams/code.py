@@ -15,8 +15,8 @@ _NO_MATTER = frozenset(
     {"errors.py", "indicators.yaml", "memory.py", "policy.csv", "ports.py", "records.py", "schemas", "settings.py"}
 )
 _STREAMS = (
-    "conclusions.py", "conditions.py", "derive.py", "effective.py", "episodes.py", "everybody.py", "explain.py", "fold.py",
-    "judge", "picture", "show", "step.py", "visible.py", "world.py",
+    "conclusions.py", "conditions.py", "derive.py", "effective.py", "episodes.py", "everybody.py", "explain.py",
+    "fold.py", "judge", "picture", "show", "step.py", "visible.py", "world.py",
 )  # fmt: skip
 
 

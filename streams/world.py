@@ -7,17 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from woonketen.contracts.calendar import is_workday
 from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.indicators import Rules
 from woonketen.contracts.policy import Policy
 from woonketen.streams.effective import effective
-
-if TYPE_CHECKING:  # the rules are only carried along here
-    from woonketen.contracts.indicators import Rules
 
 
 class OrgInfo(msgspec.Struct, frozen=True):
@@ -100,7 +97,7 @@ class World:
         if found is None:
             told = (
                 self.policy.version,
-                str(getattr(self.rules, "version", "")),
+                self.rules.version,
                 [msgspec.structs.astuple(self.orgs[org]) for org in sorted(self.orgs)],
                 sorted(
                     (each.id, each.programme, sorted(each.orgs), sorted(each.purposes)) for each in self.in_force(day)

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import EllipsisType
 from typing import Any, cast
 
-from woonketen.contracts import catalogue
+from woonketen.contracts import catalogue, indicators
 from woonketen.contracts.facts import Fact, event_key
 from woonketen.contracts.policy import Policy, shipped
 from woonketen.streams.world import World, build_world
@@ -161,7 +161,7 @@ def retraction(of: Fact, time: datetime | None = None, known: date | None = None
     return _about(of, "event.retracted", time or of.time + timedelta(days=1), known, event_id, reason="not_happened")
 
 
-def world(*facts: Fact, policy: Policy | None = None, rules: Any = None) -> World:
+def world(*facts: Fact, policy: Policy | None = None, rules: indicators.Rules | None = None) -> World:
     """The five organisations of the samples, registered on 1 January 2025, and one agreement between all of them for
     every purpose in 2025 up to 2029; and `facts`."""
     purposes = ["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task", "evaluation"]
@@ -177,7 +177,7 @@ def world(*facts: Fact, policy: Policy | None = None, rules: Any = None) -> Worl
             valid_until="2029-12-31",
         )
     )
-    return build_world([*base, *facts], policy or shipped(), cast("Any", rules), b"k" * 32)
+    return build_world([*base, *facts], policy or shipped(), rules or indicators.shipped(), b"k" * 32)
 
 
 def registered(org: str, kind: str, on: date = date(2025, 1, 1), **data: Any) -> Fact:

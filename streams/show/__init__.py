@@ -15,7 +15,6 @@ from woonketen.streams.effective import effective, retracted
 from woonketen.streams.show import bewoner, casusregisseur, coach, corporatie, vrijwilliger, wijkteam, zorgaanbieder
 from woonketen.streams.show.case import NOTHING, Case, Pair
 from woonketen.streams.show.complex import Contribution, complexes, contributions
-from woonketen.streams.show.lines import every_warning
 from woonketen.streams.show.wake import next_change, today
 from woonketen.streams.world import World
 
@@ -64,7 +63,7 @@ def _warning_rows(case: Case, pairs: list[Pair]) -> list[WarningRow]:
         return []
     found: dict[tuple[str, str], WarningRow] = {}
     for look, row in pairs:
-        for warn in every_warning(case, look) if row.view != "vrijwilliger" else ():
+        for warn in case.warnings(look) if row.view != "vrijwilliger" else ():
             key = f"{row.org}|{row.worker or ''}|{warn.id}"
             found[(row.view, key)] = WarningRow(
                 role=row.view,

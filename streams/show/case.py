@@ -11,10 +11,10 @@ import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.recipient import Recipient, recipient
-from woonketen.contracts.views import Row
+from woonketen.contracts.views import Row, Warn
 from woonketen.streams import derive, picture
 from woonketen.streams.conditions import lazy
-from woonketen.streams.episodes import Episode, episodes
+from woonketen.streams.episodes import Episode, episodes, sees, warn
 from woonketen.streams.show.memo import Memo
 from woonketen.streams.visible import Sight, sight, visible
 from woonketen.streams.world import World
@@ -78,6 +78,7 @@ class Case:
         self.facts, self.ref, self.day, self.world, self.gone = facts, ref, day, world, gone
         self._memo = Memo(day)
         self._looks: dict[Recipient, Look] = {}
+        self._warnings: dict[Recipient, list[Warn]] = {}
 
     def read(self, reader: Callable[[Facts, date], T]) -> T:
         """What a reader finds in everything."""
@@ -112,6 +113,17 @@ class Case:
             corrected = any(not ended or fact.org == to.org for fact in taken)
         narrow, resident = frozenset(narrowed), self.resident(to.org)
         return Look(to, view, seen, ended, resident, corrected, last, sorted(last), narrow, self._memo)
+
+    def warnings(self, look: Look) -> list[Warn]:
+        """Those that one may see, in the order in which they opened; ended ones too."""
+        if look.ended or not self.episodes:
+            return []
+        found = self._warnings.get(look.to)
+        if found is None:
+            seen = [each for each in self.episodes if sees(each, look.sight, self.world)]
+            found = [warn(each, look.seen, look.to, self.day, self.world) for each in seen]
+            self._warnings[look.to] = found
+        return found
 
     def resident(self, org: str) -> str:
         """The organisation's own pseudonym: of several that of the earliest known fact; without any, one that is minted

@@ -9,7 +9,7 @@ from datetime import date
 from woonketen.contracts.calendar import add_months, last_workday_in
 from woonketen.contracts.views import ActionLine, IntakeLine, LeaseDates, Move, Nuisance, Warn, Window
 from woonketen.streams import picture
-from woonketen.streams.episodes import OPEN, sees, warn
+from woonketen.streams.episodes import OPEN
 from woonketen.streams.show.case import Case, Look
 
 VISIT_DAYS = 90
@@ -107,17 +107,6 @@ def arrears(case: Case, look: Look) -> tuple[str | None, str | None, bool]:
 
 def warnings(case: Case, look: Look) -> list[Warn]:
     """Those that stand: the gravest first, then by the day on which they opened."""
-    found = [each for each in every_warning(case, look) if each.state in OPEN]
+    found = [each for each in case.warnings(look) if each.state in OPEN]
     found.sort(key=lambda each: (-each.severity, each.opened_on, each.indicator, each.id))
     return found
-
-
-def every_warning(case: Case, look: Look) -> list[Warn]:
-    """Those that ended too."""
-    if look.ended:
-        return []
-    return [
-        warn(episode, look.seen, look.to, case.day, case.world)
-        for episode in case.episodes
-        if sees(episode, look.sight, case.world)
-    ]

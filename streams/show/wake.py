@@ -50,9 +50,11 @@ def _days(facts: Facts, day: date) -> Iterator[date]:
     for short in ("attention.flagged", "pause.agreed", "coach.covered"):
         for fact in facts.of(short):
             yield fact.data.until + _DAY
-    for short in ("coach.visit_planned", "move.planned"):
-        for fact in facts.of(short):
-            yield fact.data.planned_on + _DAY
+    for each in picture.visits(facts, day):
+        if each.planned_on is not None and each.held_on is None and each.missed_on is None:
+            yield each.planned_on + _DAY
+    for fact in facts.of("move.planned"):
+        yield fact.data.planned_on + _DAY
     for fact in facts.of("enrolment.closed"):
         yield fact.happened + _DAY
         yield fact.happened + timedelta(days=GONE_DAYS)

@@ -95,10 +95,14 @@ def _runs(look: Look, org: str) -> bool:
 
 
 def _place(look: Look, enrolment: picture.Enrolment | None, ladder: picture.Ladder | None) -> Place | None:
-    """The own protected place: which, and when the move leaves it free; the day itself, once it did."""
+    """The own protected place: which, and when the next move leaves it free; the day itself, once it did. Who came back
+    since has a place again."""
     vacated = look.read(picture.place)
-    if vacated is not None:
-        return Place(kind=vacated.kind, expected_free_on=vacated.vacated_on)
+    left_on = vacated.vacated_on if vacated else None
+    protected = ladder is not None and ladder.step in _PLACE_OF_STEP
+    if vacated is not None and not (protected and ladder is not None and ladder.since > vacated.vacated_on):
+        return Place(kind=vacated.kind, expected_free_on=left_on)
     kind = _PLACE_OF_STEP.get(ladder.step) if ladder else _PLACE_OF_ROUTE.get(enrolment.route) if enrolment else None
-    moves = [each for each in look.read(picture.moves) if each.org == look.to.org]
-    return Place(kind=kind, expected_free_on=moves[-1].planned_on) if kind and moves else None
+    moves = [each.planned_on for each in look.read(picture.moves) if each.org == look.to.org]
+    coming = [on for on in moves if left_on is None or on > left_on]
+    return Place(kind=kind, expected_free_on=coming[-1]) if kind and coming else None

@@ -32,6 +32,7 @@ def _toml(story: ModuleType) -> str:
     out = [
         f"title = {_value(story.TITLE)}",
         f'tells = """\n{story.TELLS.strip()}\n"""',
+        f'vertelt = """\n{story.VERTELT.strip()}\n"""',
         f"open_day = {FIRST}",
         f"last_day = {LAST}",
     ]

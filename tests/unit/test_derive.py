@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from woonketen.contracts import codes
+from woonketen.contracts import codes, indicators
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.policy import load, shipped
@@ -335,7 +335,7 @@ def test_the_fingerprint_changes_with_what_matters_and_not_with_heartbeats() -> 
 
 @given(st.permutations([*WORLD.facts, beat(3, 2, 5), beat(3, 3, 5)]))
 def test_a_world_does_not_depend_on_arrival(made: list[Fact]) -> None:
-    rules: Any = None
+    rules = indicators.shipped()
     one: World = build_world(made, shipped(), rules, b"k" * 32)
     two: World = build_world([*sorted(made, key=lambda fact: fact.key), *made], shipped(), rules, b"k" * 32)
     assert one.fingerprint(DAY) == two.fingerprint(DAY)

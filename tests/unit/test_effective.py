@@ -283,5 +283,6 @@ def test_what_was_taken_back_can_be_asked_for() -> None:
 
 def test_an_index_of_facts_is_in_order() -> None:
     facts = [missed(n, visit_id=f"V-{n}") for n in range(5)]
-    assert [fact.key for fact in effective(reversed(facts), LATER)] == [fact.key for fact in facts]
-    assert [fact.key for fact in Facts(reversed(facts))] == [fact.key for fact in facts]
+    for found in (effective(reversed(facts), LATER), Facts(reversed(facts))):
+        assert [fact.key for fact in found] == [fact.key for fact in facts]
+        assert [fact.key for fact in found.of("coach.visit_missed")] == [fact.key for fact in facts]

@@ -28,12 +28,12 @@ _POOL = [
 @st.composite
 def copies(draw: st.DrawFn) -> Fact:
     """A fact as some record of it was opened: resealing gives another key, evening, and pseudonym."""
-    fact = draw(st.sampled_from(_POOL))
+    fact = draw(st.sampled_from(_POOL[:2]))
     return msgspec.structs.replace(
         fact,
-        known=DAY + timedelta(days=draw(st.integers(0, 3))),
+        known=DAY + timedelta(days=draw(st.integers(0, 1))),
         kid=draw(st.sampled_from([None, b"1" * 16, b"2" * 16])),
-        subject=draw(st.sampled_from([None, "K-1", "K-2"])),
+        subject=draw(st.sampled_from(["K-1", "K-2"])),
     )
 
 

@@ -81,8 +81,8 @@ def test_visits_in_an_agreed_pause_do_not_count() -> None:
 
 def test_thinning_closes_after_two_in_a_row_held() -> None:
     facts = [
-        assigned(), missed("2026-03-01"), missed("2026-03-08"), held("2026-03-15"), missed("2026-03-22", by="organisation"),
-        held("2026-03-29"),
+        assigned(), missed("2026-03-01"), missed("2026-03-08"), held("2026-03-15"),
+        missed("2026-03-22", by="organisation"), held("2026-03-29"),
     ]  # fmt: skip
     assert brief(play(facts, "2026-02-25", "2026-05-01"), "contact_thinning") == [
         "2026-03-08 opened 1",

@@ -370,6 +370,8 @@ def test_visits_planned_held_missed() -> None:
         ("V-2", on(2, 8), None, "organisation"),
         ("V-4", on(3), None, None),
     ]
+    both = Facts([held, b.fact("coach.visit_missed", b.COACH, on(2, 3), visit_id="V-1")])
+    assert [(each.held_on, each.missed_on) for each in picture.visits(both, DAY)] == [(None, on(2, 3))]
     elsewhere = b.fact("coach.visit_held", b.ZORG, on(2, 2), visit_id="V-1")
     assert [each.held_on for each in picture.visits(facts(planned(1, on(2)), elsewhere), DAY)] == [None, on(2, 2)]
 

@@ -230,6 +230,8 @@ def test_a_no_to_one_organisation_is_not_undone_by_a_yes_to_its_role() -> None:
     assert answer(no, to_role).answer == "refused"
     assert answer(no, to_role, to=recipient("coach", b.ZORG)).answer == "granted"
     assert answer(no, to_role, to_org).answer == "granted"
+    after = grant(date(2026, 6, 1), consent_id=f"{b.GEMEENTE}:T-3")
+    assert len(answer(no, to_role, to_org, after).windows) == 2
     assert answer(refusal(date(2026, 3, 1)), to_org).answer == "granted"
 
 
@@ -319,7 +321,7 @@ def test_objections_stand_until_lifted() -> None:
     before = objection("objection.lifted", date(2026, 2, 1), 1)
 
     def stands(*facts: Fact, day: date = DAY, purpose: str = "early_signalling") -> bool:
-        return consent.objected(effective(facts, day), purpose, day)
+        return consent.objected(effective(facts, None), purpose, day)
 
     assert not stands()
     assert stands(made)

@@ -269,7 +269,12 @@ def test_own_districts(districts: list[str], enrolled: Any, leased: Any, sees: b
 def test_city_wide_ends_at_the_city() -> None:
     world = b.world(b.registered("gemeente-elders", "gemeente"))
     found = effective([b.fact("enrolment.opened", b.GEMEENTE, date(2026, 1, 5), district=None), NOTICE], DAY)
-    assert len(visible(found, sight(recipient("wijkteam", "gemeente-elders"), found, DAY, world))) == 0
+    elders = recipient("wijkteam", "gemeente-elders")
+    assert len(visible(found, sight(elders, found, DAY, world))) == 0
+    named = b.world(b.registered("gemeente-elders", "gemeente", districts=["WK019304"]))
+    here = effective([b.fact("enrolment.opened", b.GEMEENTE, date(2026, 1, 5), district="WK019304"), NOTICE], DAY)
+    assert len(visible(here, sight(elders, here, DAY, named))) == 2
+    assert len(visible(found, sight(elders, found, DAY, named))) == 0
     assert len(visible(found, sight(recipient("wijkteam", "onbekend"), found, DAY, world))) == 0
 
 
@@ -317,7 +322,8 @@ def test_what_is_told_of_own_actions() -> None:
     plan = agreed(A_1=b.CORPORATIE, A_2=b.ZORG)
     mine = b.fact("action.completed", b.CORPORATIE, date(2026, 2, 1), action_id="A-1")
     theirs = b.fact("action.completed", b.ZORG, date(2026, 2, 1), action_id="A-2")
-    seen = see(LANDLORD, plan, mine, theirs)
+    claimed = b.fact("action.completed", b.ZORG, date(2026, 2, 1), action_id="A-1")
+    seen = see(LANDLORD, plan, mine, theirs, claimed)
     assert [fact.key for fact in seen.of("action.completed")] == [mine.key]
 
 
@@ -328,6 +334,9 @@ def test_a_volunteer_sees_the_actions_that_name_the_volunteer() -> None:
 
     seen = see(VOLUNTEER, added("A-4", "V-3"), added("A-5", "V-4"), added("A-6", None), added("A-7", "V-3", b.COACH))
     assert [fact.data.action.action_id for fact in seen.of("action.added")] == ["A-4"]
+    done = [b.fact("action.completed", b.BUDDY, date(2026, 3, 1), action_id=each) for each in ("A-4", "A-5")]
+    seen = see(VOLUNTEER, added("A-4", "V-3"), added("A-5", "V-4"), *done)
+    assert [fact.data.action_id for fact in seen.of("action.completed")] == ["A-4"]
 
 
 def test_overview_needs_its_consent() -> None:
@@ -340,6 +349,8 @@ def test_overview_needs_its_consent() -> None:
     assert types(expert, plan, grant("overview", expert)) == {"plan.agreed"}
     assigned = b.fact("coach.assigned", b.BUDDY, date(2026, 2, 1), role="ervaringsdeskundige", worker="V-3")
     assert types(VOLUNTEER, plan, yes, assigned) == {"plan.agreed"}
+    buddy = b.fact("coach.assigned", b.BUDDY, date(2026, 2, 1), role="buddy_volunteer", worker="V-3")
+    assert types(VOLUNTEER, plan, yes, buddy) == set()
     (seen,) = see(VOLUNTEER, plan, yes, assigned).of("plan.agreed")
     assert len(seen.data.actions) == 1
 
@@ -478,6 +489,8 @@ def test_before_the_notice_the_publisher_sees_its_own() -> None:
     assert not before.open("phase")
     assert not before.open("ladder")
     assert before.open("involvement")
+    assert not before.open("coaching_runs")
+    assert sight(COACH, effective([*facts, later], None), DAY, WORLD).notice_due, "not on a day before it was given"
 
 
 def flagged(org: str = b.GEMEENTE) -> list[Fact]:
@@ -520,7 +533,8 @@ def test_only_who_set_a_flag_clears_it() -> None:
     assert eyes(LANDLORD, *flagged(), cleared(b.ZORG, date(2026, 4, 1))).flagged_away
     assert eyes(LANDLORD, *flagged(), cleared(b.GEMEENTE, date(2026, 2, 1))).flagged_away
     assert not eyes(LANDLORD, *flagged(), cleared(b.GEMEENTE, date(2026, 4, 1))).flagged_away
-    assert eyes(LANDLORD, *flagged(), cleared(b.GEMEENTE, date(2026, 7, 1))).flagged_away
+    to_come = effective([*flagged(), NOTICE, cleared(b.GEMEENTE, date(2026, 7, 1))], None)
+    assert sight(LANDLORD, to_come, DAY, WORLD).flagged_away
     again = b.fact("safety.flag_set", b.GEMEENTE, date(2026, 5, 1))
     assert eyes(LANDLORD, *flagged(), cleared(b.GEMEENTE, date(2026, 4, 1)), again).flagged_away
 
@@ -566,6 +580,9 @@ def test_every_question_has_an_answer_with_its_reason() -> None:
     assert said("ladder", LANDLORD, *flagged()) == (False, "-", "flag")
     assert said("visits", COACH, publisher=b.COACH) == (True, "S", "rule")
     assert said("visits", COACH, publisher=b.ZORG) == (False, "C", "never_asked")
+    both = (b.fact("coach.visit_held", b.COACH), grant("visits"))
+    assert said("visits", COACH, *both, publisher=b.COACH) == (True, "S", "rule"), "the strongest is named"
+    assert eyes(COACH, *both).state("visits") == ("S", "visits/coach/guidance/own")
 
 
 def test_before_the_notice_a_decision_says_so() -> None:

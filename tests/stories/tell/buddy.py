@@ -15,6 +15,11 @@ One corporation leaves a repair for seven weeks: the warning is about the corpor
 One care provider makes a new appointment twice, as agreed, and is late only after that. Somebody who has been there
 herself keeps the overview of who is late, and sees nothing else.
 """
+VERTELT = """
+Buurtmaat stelt drie vragen (wat speelt er, wat wilt en kunt u zelf, wat heeft u nodig), maakt een plan waarin elke
+afspraak een eigenaar heeft, en volgt het tot elke partij haar deel deed. Het begint met vijf huishoudens; in het najaar
+zijn het er twintig. Een corporatie laat een reparatie zeven weken liggen: het signaal gaat over de corporatie.
+"""
 USERS = [
     "regie-cl4", "regie-cl9", "wijk-noord", "steward-ijsselstad", "huur-ow", "zorg-z5", "buddy-b3", "vrijwilliger-v3",
     "vrijwilliger-v5", "ervaring-e1",

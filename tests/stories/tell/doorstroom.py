@@ -15,6 +15,11 @@ Before a move the provisions must be arranged: for one person the furniture is n
 days before. A place that becomes free is used again; one person comes back after a summer. One resident was
 told of the sharing only after two weeks: until then nobody but the provider saw anything.
 """
+VERTELT = """
+Tien mensen wonen beschermd bij Zorg IJssel en kunnen met minder. Eind mei woont er één zelfstandig, zijn er vijf in
+gesprek, hebben er drie een plan en wacht er één op een woning. Vóór de verhuizing moeten de voorzieningen geregeld
+zijn; bij één zijn de meubels er niet. Een plek die vrijkomt, wordt opnieuw gebruikt.
+"""
 USERS = ["regie-cl4", "regie-cl9", "wijk-noord", "steward-ijsselstad", "huur-dp", "coach-z12", "zorg-z5", "buddy-b3"]
 RESIDENTS = {"bewoner-d07": (f"{ZI}:Z-D07", "2026-02-02", "bewoner die gaat verhuizen")}
 LOOKS = [

@@ -16,6 +16,12 @@ answer.
 The wijkteam sees more where the resident agreed, and less again where that was refused, withdrawn or has run out.
 The coach's feed is silent for a week in August. Among the files are doubled, late, corrected and wrong events.
 """
+VERTELT = """
+Tien mensen gaan van beschermd wonen, opvang of een bank bij vrienden naar een eigen huis, met een coach van Coach Oost
+naast zich. Negen trajecten zijn na een jaar afgerond, één loopt nog. Er komt een huurachterstand voorbij en gaat weer
+weg, een coach wisselt, een woning wordt geweigerd, iemand is weken niet te bereiken. Het wijkteam ziet meer waar de
+bewoner dat goed vindt, en weer minder als die toestemming stopt.
+"""
 USERS = [
     "regie-cl4", "regie-cl9", "wijk-noord", "wijk-zuid", "steward-ijsselstad", "huur-ow", "coach-w17", "coach-w22",
     "coach-w31", "loket-co",

@@ -15,6 +15,11 @@ lease is told so late that its warning opens at the highest level at once.
 One goes a step down and back to protected living, two get a card, one waits for a dwelling and gets it, one leaves the
 ladder at the top. The care provider's feed is silent for a week in November.
 """
+VERTELT = """
+Acht mensen van Zorg IJssel staan op de zes treden van de ladder, elke trede met een eigen soort huurcontract. Bij één
+wordt op tijd besloten om het contract om te zetten; bij één plant niemand de evaluatie tot de wettelijke termijn loopt.
+Eén gaat een trede terug, twee krijgen een kaart.
+"""
 USERS = ["regie-cl4", "regie-cl9", "wijk-noord", "steward-ijsselstad", "huur-ow", "huur-dp", "coach-z12", "zorg-z5"]
 RESIDENTS = {"bewoner-l02": (f"{ZI}:Z-L02", "2026-01-12", "bewoner van wie het huurcontract afloopt")}
 LOOKS = [
