@@ -57,6 +57,7 @@ class Memory:
         self._keys: dict[bytes, MemoryCipher | None] = {}
         self._live: dict[tuple[bytes | None, str, str], bytes] = {}
         self._ids = count(1)
+        self._lost: set[bytes] = set()
 
     @contextmanager
     def begin(self) -> Iterator[None]:
@@ -136,4 +137,10 @@ class Memory:
         ]
         for each in gone:
             self._keys[self._live.pop(each)] = None
+            if each[0] is not None:
+                self._lost.add(each[0])
         return len(gone)
+
+    def lost(self) -> Collection[bytes]:
+        lost, self._lost = self._lost, set()
+        return lost

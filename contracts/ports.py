@@ -58,6 +58,11 @@ class Vault(Protocol):
         transaction. `None` as resident: facts about everybody."""
         ...
 
+    def lost(self) -> Collection[bytes]:
+        """Residents of whom keys were destroyed, here or by another process, since this was asked last: whoever keeps
+        their facts in memory must read them again."""
+        ...
+
 
 class LogReader(Protocol):
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:

@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_password_file: Path | None = None
     kafka_security: Literal["plaintext", "sasl_plaintext", "sasl_ssl"] = "sasl_ssl"
     kek_file: Path | None = None
+    ledger: Path | None = None
     policy: Path | None = None
     indicators: Path | None = None
     retention: Path | None = None
@@ -32,6 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kek(self) -> Path:
         return self.kek_file or self.data.with_name(self.data.name + ".kek")
+
+    @property
+    def ledger_file(self) -> Path:
+        return self.ledger or self.data.with_name(self.data.name + ".ledger")
 
     def __repr__(self) -> str:  # a DSN holds a password
         return f"Settings(engine={self.engine!r})"

@@ -360,6 +360,17 @@ class StewardFeeds(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+class StewardProofs(msgspec.Struct, frozen=True, kw_only=True):
+    """What was destroyed or restored; `proof_hash` is that of its line in the erasure ledger."""
+
+    at: str
+    kind: str
+    scope: str
+    rows: int
+    keys: int
+    proof_hash: str
+
+
 class StewardRefusals(msgspec.Struct, frozen=True, kw_only=True):
     org: str
     at: str
@@ -416,5 +427,11 @@ PERSON_VIEWS = MappingProxyType(
 """Views of one resident's facts, by name."""
 
 OTHER_VIEWS = MappingProxyType(
-    {"complex": Complex, "steward_feeds": StewardFeeds, "steward_refusals": StewardRefusals, "looks": Looks}
+    {
+        "complex": Complex,
+        "steward_feeds": StewardFeeds,
+        "steward_refusals": StewardRefusals,
+        "steward_proofs": StewardProofs,
+        "looks": Looks,
+    }
 )

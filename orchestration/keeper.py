@@ -56,6 +56,7 @@ SETTINGS = {
     "max_wal_senders": "0",
     "max_wal_size": "1GB",
     "checkpoint_timeout": "10min",
+    "wal_recycle": "off",  # a file of the log that is used again keeps the old rows until it is overwritten
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

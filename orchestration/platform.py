@@ -18,7 +18,7 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import questions, rebuilding, wiring
+from woonketen.orchestration import erasing, questions, rebuilding, rotating, wiring
 from woonketen.orchestration.residents import Residents
 from woonketen.orchestration.wiring import Parts
 from woonketen.producers import readers
@@ -43,8 +43,8 @@ def init(
 
 
 @contextmanager
-def open_platform(settings: Settings) -> Iterator[Platform]:
-    with wiring.opened(settings) as parts:
+def open_platform(settings: Settings, *, before_replay: bool = False, alone: bool = False) -> Iterator[Platform]:
+    with wiring.opened(settings, before_replay=before_replay, alone=alone) as parts:
         yield Platform(parts)
 
 
@@ -230,6 +230,27 @@ class Platform:
         ref = self._resident(":".join(resident))
         return questions.of_resident(asked, kinds, self.residents.world(day), self.residents.facts(ref))
 
+    # --- erasure ---
+
+    def erase(self, org: str, subject: str, reason: str) -> dict[str, Any]:
+        """Everything that this organisation told about a resident. Again is nothing. Raises `ConfigurationError`."""
+        result: dict[str, Any] = msgspec.to_builtins(erasing.erase(self.parts, self.admission, org, subject, reason))
+        return result
+
+    def replay_ledger(self) -> dict[str, Any]:
+        """The erasures of the ledger that are not done in this database."""
+        done = erasing.replay(self.parts, self.admission)
+        return {
+            "replayed": len(done),
+            "keys_destroyed": sum(each.keys_destroyed for each in done),
+            "rows_removed": sum(each.rows_removed for each in done),
+        }
+
+    def rotate_keys(self) -> dict[str, Any]:
+        """A new key-encryption key; the old one is destroyed. On a platform that was opened `alone`."""
+        result: dict[str, Any] = msgspec.to_builtins(rotating.rotate(self.parts))
+        return result
+
     # --- the log ---
 
     def log_stats(self) -> list[dict[str, Any]]:
@@ -249,7 +270,7 @@ class Platform:
     ) -> dict[str, Any]:
         """All views from the log into a second set, compared and swapped in."""
         parts = self.parts
-        source = rebuilding.Source(parts.dsn, parts.keys.kek, *parts.rulebook.texts)
+        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts)
         report = rebuilding.rebuild(self._owner, source, verify=verify, on_progress=on_progress)
         return {
             "events": report.filled.facts,

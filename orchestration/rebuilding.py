@@ -55,7 +55,7 @@ def make_worker(source: Source, partitions: int) -> Iterator[Worker]:
     """A worker on a connection of its own."""
     with psycopg.connect(source.dsn, autocommit=True) as connection:
         connection.execute(_PROCESSOR)
-        keys = Keys(source.kek)
+        keys = Keys.unpacked(source.kek)
         vault = PostgresVault(connection, keys)
         yield Worker(
             connection,
@@ -78,7 +78,7 @@ def make_parts(source: Source, into: str) -> Iterator[Parts]:
     ):
         connection.execute(_PROCESSOR)
         reading.execute(_PROCESSOR)
-        keys = Keys(source.kek)
+        keys = Keys.unpacked(source.kek)
         vault = PostgresVault(connection, keys, cached=_KEYS_IN_MEMORY)
         yield Parts(
             connection=connection,

@@ -14,20 +14,22 @@ from typing import Any
 import psycopg
 
 from woonketen.contracts import indicators, policy
-from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.indicators import Rules
 from woonketen.contracts.policy import Policy
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.postgres import open_database
 from woonketen.projections import sets
 from woonketen.projections.migrate import Migration, check_schema, migrate
-from woonketen.streams import log_pg
+from woonketen.streams import erasures, log_pg
 from woonketen.streams.admission import prepare
 from woonketen.streams.code import code_of
 from woonketen.streams.kek import Keys, load_kek, make_kek
+from woonketen.streams.ledger import Ledger
 from woonketen.streams.vault import PostgresVault
 
 PROCESSOR = "woonketen_processor"
+_OPEN = 0x776B_0020
 _STREAMS = ((10, "log"), (20, "vault"), (30, "admission"))
 
 
@@ -55,6 +57,7 @@ class Parts:
     owner: psycopg.Connection[Any]
     processor: psycopg.Connection[Any]
     vault: PostgresVault
+    ledger: Ledger
 
 
 def migrations() -> list[Migration]:
@@ -84,6 +87,9 @@ def prepared(
         _refuse_lost_key(owner, settings)
         if make_kek(settings.kek, settings.data):
             say(f"made the key {settings.kek}: keep a copy in a safe place, apart from the data")
+        ledger = Ledger(settings.ledger_file)
+        if not erasures.belongs_to(owner) and ledger.make(settings.data):
+            say(f"made the erasure ledger {ledger.path}: keep a copy of it apart from the backups")
         keys = load_kek(settings.kek, settings.data)
         version = migrate(owner, migrations())
         prepare(owner, open_day, log_pg.make_partitions(owner, partitions))
@@ -91,6 +97,7 @@ def prepared(
         with owner.transaction():
             owner.execute(f"SET LOCAL ROLE {PROCESSOR}")
             PostgresVault(owner, keys).check()
+            erasures.adopt(owner, ledger.read())
         yield {
             "data": str(settings.data),
             "database": database.origin,
@@ -100,22 +107,43 @@ def prepared(
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Parts]:
-    """The parts on a database that answers, with a schema and a key that fit."""
+def opened(settings: Settings, *, before_replay: bool = False, alone: bool = False) -> Iterator[Parts]:
+    """The parts on a database that answers, with a schema and a key that fit, in which every erasure of the ledger is
+    done (`before_replay`: those that do them). `alone`: nobody else has it open meanwhile."""
     _embedded_only(settings)
     if settings.database is None and not settings.data.is_dir():
         raise ConfigurationError(f"There is no installation in {settings.data}.", "Run `woonketen init`.")
-    keys = load_kek(settings.kek, settings.data)
+    load_kek(settings.kek, settings.data)  # before a server is started for nothing
     with (
         open_database(settings.data, settings.database) as database,
         psycopg.connect(database.dsn, autocommit=True) as owner,
         psycopg.connect(database.dsn, autocommit=True) as processor,
     ):
         check_schema(owner, migrations())
+        _share(owner, alone)
+        keys = load_kek(settings.kek, settings.data)  # again: nobody changes it from here on
         processor.execute(f"SET ROLE {PROCESSOR}")
         vault = PostgresVault(processor, keys)
         vault.check()
-        yield Parts(settings, database.dsn, keys, rulebook(settings), owner, processor, vault)
+        ledger = Ledger(settings.ledger_file)
+        waiting = erasures.not_done(processor, ledger.read())
+        if waiting and not before_replay:
+            raise ConfigurationError(
+                f"{len(waiting)} erasures of the ledger are not done in this database.",
+                "Run `woonketen ledger replay`.",
+            )
+        yield Parts(settings, database.dsn, keys, rulebook(settings), owner, processor, vault, ledger)
+
+
+def _share(owner: psycopg.Connection[Any], alone: bool) -> None:
+    """Whoever has the platform open shares a lock that a change of the keys wants for itself."""
+    asked = "pg_try_advisory_lock" if alone else "pg_try_advisory_lock_shared"
+    row = owner.execute(f"SELECT {asked}(%s)", [_OPEN]).fetchone()
+    if not row or not row[0]:
+        raise Unreachable(
+            "Another woonketen process has this installation open." if alone else "The keys are being changed.",
+            "End it, then try again." if alone else "Try again when that is done.",
+        )
 
 
 def _embedded_only(settings: Settings) -> None:

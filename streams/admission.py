@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
@@ -168,6 +168,7 @@ class Admission:
             while sitting.open_day <= until:
                 sitting.close()
             self._connection.execute("UPDATE admission.settings SET open_day = %s", [sitting.open_day])
+            self._connection.execute("DELETE FROM admission.erased WHERE until < %s", [sitting.open_day])
         return until
 
     # --- organisations and residents ---
@@ -227,6 +228,10 @@ class Admission:
             sitting.say(short, payload, ref)
 
     # --- one transaction ---
+
+    def sitting(self) -> AbstractContextManager[Sitting]:
+        """Under admission's lock: for what changes more than its own tables in one transaction (an erasure)."""
+        return self._sitting()
 
     @contextmanager
     def _sitting(self) -> Iterator[Sitting]:

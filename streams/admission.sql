@@ -83,6 +83,12 @@ CREATE TABLE IF NOT EXISTS admission.seen (
     memo   bytea NOT NULL               -- sealed: type and resident, for corrections
 );
 
+-- Events of residents who were erased: for thirty days a copy that comes late is refused, and not taken for new.
+CREATE TABLE IF NOT EXISTS admission.erased (
+    token bytea PRIMARY KEY,            -- keyed hash of the key that stood in admission.seen
+    until date NOT NULL
+);
+
 -- Events that wait for a link, an enrolment, an agreement or the original that they correct.
 CREATE TABLE IF NOT EXISTS admission.parked (
     key       bytea PRIMARY KEY,

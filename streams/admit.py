@@ -113,7 +113,8 @@ class Original(msgspec.Struct, frozen=True):
 
 class Standing(msgspec.Struct, frozen=True):
     """What stands when an event arrives: whom its publisher means, that resident's enrolments, the publisher's
-    agreements, the digest of the same (source, id), the accepted original, the resident behind the link code."""
+    agreements, the digest of the same (source, id), the accepted original, the resident behind the link code; `erased`:
+    it was taken before, and its resident erased since."""
 
     open_day: date
     digest: bytes
@@ -123,6 +124,7 @@ class Standing(msgspec.Struct, frozen=True):
     agreements: Sequence[Agreement] = ()
     original: Original | None = None
     link: bytes | None = None
+    erased: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -188,6 +190,8 @@ def content(candidate: Candidate) -> bytes:
 
 def admit(candidate: Candidate, standing: Standing) -> Verdict:
     """The verdict on an event that just arrived."""
+    if standing.erased:
+        return Refused("erased", "id", "the resident whom this event was about was erased: do not send it again")
     if standing.seen is not None:
         if standing.seen == standing.digest:
             return Duplicate()

@@ -101,14 +101,16 @@ class Sitting:
                 self._arrived.update(agreement_token(self.seals, org) for org in row.orgs)
         self.release()
 
-    def say(self, short: str, payload: Any, ref: bytes | None, event_id: str | None = None) -> None:
-        """An event of the platform's own."""
+    def say(
+        self, short: str, payload: Any, ref: bytes | None, event_id: str | None = None, *, narrows: bool = False
+    ) -> None:
+        """An event of the platform's own. `narrows`: the resident's rows stay hidden until it was applied."""
         contract = catalogue.contract_of(short)
         sealed = Sealed(
             short, contract.version, PLATFORM, PLATFORM_SOURCE, event_id or str(uuid4()), self.now, None,
             catalogue.encode(payload),
         )  # fmt: skip
-        if ref is not None and contract.restricting:
+        if ref is not None and (narrows or contract.restricting):
             self.changes.narrowed.append((ref, len(self.changes.entries)))
         kept = warning_class(payload.warning_id) if contract.category == "warnings" else contract.retention_class
         self.changes.entries.append(Entry(pack(sealed), ref, (ref, PLATFORM, kept), self.open_day))
@@ -138,6 +140,7 @@ class Sitting:
             self._parties.get(candidate.org, ()),
             None if candidate.original is None else book.original(candidate.original),
             self._link(candidate) if candidate.contract.type == "subject.linked" else None,
+            candidate.key in book.erased,
         )
 
     def _link(self, candidate: Candidate) -> bytes | None:

@@ -94,6 +94,11 @@ def by_party(rows: Iterable[AgreementRow]) -> dict[str, list[Agreement]]:
     return found
 
 
+def erased_token(keys: Keys, key: bytes) -> bytes:
+    """By which an event of an erased resident is known again."""
+    return keys.token(b"erased\x00" + key)
+
+
 class Seals:
     """Admission's own sealing: what it must remember but not show."""
 
@@ -138,6 +143,7 @@ class Book:
         self.seen: dict[bytes, Seen] = {}
         self.people: dict[bytes, bytes] = {}  # siv → resident
         self.links: dict[bytes, Link] = {}
+        self.erased: set[bytes] = set()
         self.rows: dict[bytes, list[EnrolmentRow]] = {}
         self._merged: dict[bytes, bytes] = {}
         self._derived: dict[bytes, tuple[Enrolment, ...]] = {}
@@ -193,7 +199,9 @@ class Book:
             if candidate.contract.type == "subject.linked"
         }
         with self._connection.cursor(binary=True) as cursor:
-            self._load_seen(cursor, self._new(keys))
+            new = self._new(keys)
+            self._load_seen(cursor, new)
+            self._load_erased(cursor, new)
             self._load_people(cursor, self._new(sivs))
             self._load_links(cursor, self._new(codes))
             refs = {self.people[siv] for siv in sivs if siv in self.people}
@@ -211,6 +219,13 @@ class Book:
             cursor.execute("SELECT key, digest, status = 'a', memo FROM admission.seen WHERE key = ANY(%b)", [keys])
             for key, digest, accepted, memo in cursor:
                 self.seen[key] = Seen(digest, accepted, memo)
+
+    def _load_erased(self, cursor: psycopg.Cursor[Any], keys: list[bytes]) -> None:
+        if not keys or cursor.execute("SELECT FROM admission.erased LIMIT 1").fetchone() is None:
+            return
+        by_token = {erased_token(self.seals.keys, key): key for key in keys}
+        cursor.execute("SELECT token FROM admission.erased WHERE token = ANY(%b)", [list(by_token)])
+        self.erased.update(by_token[token] for (token,) in cursor)
 
     def _load_people(self, cursor: psycopg.Cursor[Any], sivs: list[bytes]) -> None:
         if sivs:

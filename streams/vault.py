@@ -20,7 +20,7 @@ from woonketen.streams.kek import Keys
 
 NONCE = 12
 CACHED = 50_000
-_MINTING = 0x776B_0002  # advisory lock: shared while minting, alone while destroying
+LOCK = 0x776B_0002  # advisory lock: shared while minting, alone while destroying
 
 Scope = tuple[bytes | None, str, str]
 
@@ -62,6 +62,8 @@ class PostgresVault:
         self._cached = cached
         self._opened: OrderedDict[bytes, AesGcm] = OrderedDict()
         self._classes: dict[str, bytes] = {}
+        self._gone = -1  # the last destruction that we know of
+        self._lost: set[bytes] = set()
 
     def check(self) -> None:
         """Raises `WrongKey` when this key-encryption key is not the one that the vault was made with; the first one is
@@ -70,14 +72,16 @@ class PostgresVault:
             self._connection.execute(
                 "INSERT INTO vault.known_kek (trace) VALUES (%b) ON CONFLICT DO NOTHING", [self._keys.trace]
             )
-            found = self._connection.execute("SELECT trace FROM vault.known_kek").fetchone()
+            found = self._connection.execute("SELECT trace, epoch FROM vault.known_kek").fetchone()
         if found is None or bytes(found[0]) != self._keys.trace:
             raise WrongKey(
                 "The key file does not belong to this database.", "Name the key that it was made with (`kek_file`)."
             )
+        self._keys.use(found[1])
 
     def ciphers(self, kids: Collection[bytes]) -> Mapping[bytes, Cipher | None]:
         """See the port. One query for the keys that are not in memory."""
+        self._catch_up()
         found: dict[bytes, Cipher | None] = {}
         missing = []
         for kid in kids:
@@ -89,9 +93,9 @@ class PostgresVault:
                 found[kid] = opened
         if missing:
             with told(), self._connection.cursor(binary=True) as cursor:
-                cursor.execute("SELECT kid, wrapped FROM vault.key WHERE kid = ANY(%b)", [missing])
-                for kid, wrapped in cursor:
-                    found[kid] = None if wrapped is None else self._remember(kid, self._unwrap(wrapped))
+                cursor.execute("SELECT kid, wrapped, epoch FROM vault.key WHERE kid = ANY(%b)", [missing])
+                for kid, wrapped, epoch in cursor:
+                    found[kid] = None if wrapped is None else self._remember(kid, self._unwrap(wrapped, epoch))
             if lost := len(missing) - sum(kid in found for kid in missing):
                 raise KeyMissing(f"The vault holds no trace of {lost} keys.", "Restore it from a backup.")
         return found
@@ -103,7 +107,7 @@ class PostgresVault:
             return {}
         with told():
             # A key that is found alive here stays so until this transaction ends: who destroys waits for us.
-            self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_MINTING])
+            self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [LOCK])
             found = self._find(scopes)
             for _ in range(3):
                 made = [scope for scope in scopes if scope not in found]
@@ -114,23 +118,49 @@ class PostgresVault:
                 found |= self._find(made)
         return found
 
+    def lost(self) -> Collection[bytes]:
+        """See the port."""
+        self._catch_up()
+        lost, self._lost = self._lost, set()
+        return lost
+
     def destroy(self, ref: bytes | None, org: str | None, retention_class: str | None, day: date) -> int:
         """Destroys the living keys of a resident (of one organisation, of one class) and leaves tombstones. Call it
         before anything is appended in the transaction. Returns how many."""
         with told():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MINTING])
-            gone = self._connection.execute(
-                "UPDATE vault.key SET wrapped = NULL, destroyed_on = %(day)s WHERE ref IS NOT DISTINCT FROM %(ref)b"
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            found = self._connection.execute(
+                "SELECT kid FROM vault.key WHERE ref IS NOT DISTINCT FROM %(ref)b"
                 " AND destroyed_on IS NULL AND (%(org)s::text IS NULL OR org = %(org)s)"
-                " AND (%(class)b::bytea IS NULL OR class = %(class)b) RETURNING kid",
+                " AND (%(class)b::bytea IS NULL OR class = %(class)b)",
                 {
-                    "day": day,
                     "ref": ref,
                     "org": org,
                     "class": None if retention_class is None else self._class(retention_class),
                 },
+            )
+            return self.destroy_keys([bytes(kid) for (kid,) in found.fetchall()], day)
+
+    def living(self, refs: Collection[bytes]) -> Mapping[bytes, tuple[bytes, str]]:
+        """Resident and organisation per living key of these residents. Nobody mints until the transaction ends."""
+        with told():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            rows = self._connection.execute(
+                "SELECT kid, ref, org FROM vault.key WHERE ref = ANY(%b) AND destroyed_on IS NULL", [list(refs)]
             ).fetchall()
-        self.forget(bytes(kid) for (kid,) in gone)
+        return {bytes(kid): (bytes(ref), org) for kid, ref, org in rows}
+
+    def destroy_keys(self, kids: Collection[bytes], day: date) -> int:
+        """Destroys these keys, where they live, and leaves tombstones. Returns how many."""
+        with told():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            gone = self._connection.execute(
+                "UPDATE vault.key SET wrapped = NULL, destroyed_on = %s, gone = nextval('vault.gone')"
+                " WHERE kid = ANY(%b) AND destroyed_on IS NULL RETURNING kid, ref",
+                [day, list(kids)],
+            ).fetchall()
+        self.forget(bytes(kid) for kid, _ in gone)
+        self._lost.update(bytes(ref) for _, ref in gone if ref is not None)
         return len(gone)
 
     def forget(self, kids: Iterable[bytes]) -> None:
@@ -139,6 +169,22 @@ class PostgresVault:
             self._opened.pop(kid, None)
 
     # --- steps ---
+
+    def _catch_up(self) -> None:
+        """Destructions by other processes. They exclude one another, so their numbers become visible in order."""
+        with told():
+            if self._gone < 0:
+                row = self._connection.execute("SELECT coalesce(max(gone), 0) FROM vault.key").fetchone()
+                self._gone = int(row[0]) if row else 0
+                return
+            rows = self._connection.execute(
+                "SELECT gone, kid, ref FROM vault.key WHERE gone > %s ORDER BY gone", [self._gone]
+            ).fetchall()
+        for number, kid, ref in rows:
+            self._gone = number
+            self._opened.pop(bytes(kid), None)
+            if ref is not None:
+                self._lost.add(bytes(ref))
 
     def _find(self, scopes: list[Scope]) -> dict[Scope, bytes]:
         with self._connection.cursor(binary=True) as cursor:
@@ -163,10 +209,10 @@ class PostgresVault:
         kids = [secrets.token_bytes(16) for _ in scopes]
         wrapped = [aes_key_wrap(self._keys.kek, AESGCM.generate_key(256)) for _ in scopes]
         self._connection.execute(
-            "INSERT INTO vault.key (kid, ref, org, class, wrapped)"
-            " SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::text[], %b::bytea[], %b::bytea[])"
+            "INSERT INTO vault.key (kid, ref, org, class, wrapped, epoch)"
+            " SELECT *, %s FROM unnest(%b::bytea[], %b::bytea[], %b::text[], %b::bytea[], %b::bytea[])"
             " ON CONFLICT (ref, org, class) WHERE destroyed_on IS NULL DO NOTHING",
-            [kids, *self._columns(scopes), wrapped],
+            [self._keys.epoch, kids, *self._columns(scopes), wrapped],
         )
 
     def _columns(self, scopes: list[Scope]) -> list[Any]:
@@ -180,9 +226,9 @@ class PostgresVault:
                 self._classes[name] = known
         return known
 
-    def _unwrap(self, wrapped: bytes) -> AesGcm:
+    def _unwrap(self, wrapped: bytes, epoch: int) -> AesGcm:
         try:
-            return AesGcm(aes_key_unwrap(self._keys.kek, wrapped))
+            return AesGcm(aes_key_unwrap(self._keys.of(epoch), wrapped))
         except InvalidUnwrap:
             raise WrongKey(
                 "The key file does not open the vault's keys.", "Name the key that they were made with (`kek_file`)."

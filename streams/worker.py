@@ -119,6 +119,7 @@ class Worker:
         try:
             with told(), self._views.batch(partition) as batch:
                 line = self._line(partition, batch)
+                self._forget()
                 records = self._log.read(partition, batch.after, line.limit)
                 if records:
                     facts = opened(records, self._vault)
@@ -142,6 +143,7 @@ class Worker:
             with told(), self._views.batch(partition) as batch:
                 if batch.closed is None:
                     return
+                self._forget()
                 line = self._line(partition, batch)
                 judged = (batch.fingerprint or b"")[:PRINT]
                 stretch = Stretch(line.everybody.world(), batch.closed, batch.after, judged)
@@ -150,6 +152,12 @@ class Worker:
         except BaseException:
             self._lines.pop(partition, None)
             raise
+
+    def _forget(self) -> None:
+        """Who was erased since: the position is locked, and an erasure waits for it, so nobody can be meanwhile."""
+        for ref in self._vault.lost():
+            for line in self._lines.values():
+                line.states.drop(ref)
 
     def _line(self, partition: int, batch: Batch) -> Line:
         line = self._lines.get(partition)

@@ -12,8 +12,8 @@ from woonketen.orchestration.cli.base import Context, command, pass_shared
 from woonketen.orchestration.cli.feed import DAY
 
 VIEWS = [
-    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "steward_feeds", "steward_refusals",
-    "vrijwilliger", "wijkteam", "zorgaanbieder",
+    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "steward_feeds", "steward_proofs",
+    "steward_refusals",    "vrijwilliger", "wijkteam", "zorgaanbieder",
 ]  # fmt: skip
 AS = click.option("--as", "user", required=True, metavar="USER", help="The person who looks.")
 KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was known on that evening.")
@@ -26,7 +26,7 @@ KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was 
 @pass_shared
 def view(shared: Context, name: str, user: str, resident: str | None) -> None:
     """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie, steward_feeds,
-    steward_refusals, vrijwilliger, wijkteam, zorgaanbieder."""
+    steward_proofs, steward_refusals, vrijwilliger, wijkteam, zorgaanbieder."""
     with shared.platform() as platform:
         shared.table(platform.view(name, user, resident), "Geen rijen.")
 

@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     FOREACH role IN ARRAY ARRAY[
         'processor', 'gate', 'viewer', 'bewoner', 'coach', 'casusregisseur', 'wijkteam', 'corporatie', 'zorgaanbieder',
-        'vrijwilliger', 'warnings', 'complex', 'steward_feeds', 'steward_refusals', 'looks']
+        'vrijwilliger', 'warnings', 'complex', 'steward_feeds', 'steward_refusals', 'steward_proofs', 'looks']
     LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'woonketen_' || role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', 'woonketen_' || role);

@@ -70,7 +70,7 @@ BEGIN
                 'warnings') THEN
         EXECUTE format('SELECT coalesce(array_agg(DISTINCT v_ref), ''{}'') FROM %I.%I WHERE v_id = ANY ($1)',
                        (SELECT s.name FROM gate.set s WHERE s.live), seen) INTO refs USING ids;
-    ELSIF seen NOT IN ('complex', 'steward_feeds', 'steward_refusals') THEN
+    ELSIF seen NOT IN ('complex', 'steward_feeds', 'steward_refusals', 'steward_proofs') THEN
         RAISE EXCEPTION 'no such view' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN gate.write_look(who, seen, refs, fields);

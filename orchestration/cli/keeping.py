@@ -1,0 +1,58 @@
+"""erase, ledger, keys, backup, restore: what must go, what must stay, and the proof of both."""
+
+from __future__ import annotations
+
+import click
+
+from woonketen.orchestration.cli.base import Context, Group, command, pass_shared
+
+REASONS = [
+    "art_17_request", "objection_upheld", "consent_withdrawn", "wrong_person", "unlawful", "controller_decision",
+]  # fmt: skip
+
+
+@command()
+@click.option("--org", required=True, metavar="ORG", help="The controller whose data they are.")
+@click.option("--subject", required=True, metavar="S", help="Its own pseudonym for the resident.")
+@click.option("--reason", type=click.Choice(REASONS), required=True)
+@pass_shared
+def erase(shared: Context, org: str, subject: str, reason: str) -> None:
+    """Destroy the keys of all that ORG told about a resident. It cannot be undone, also not by a backup.
+
+    What other organisations told stays. Again is nothing, and prints the request of before.
+    """
+    with shared.platform() as platform:
+        shared.object(platform.erase(org, subject, reason))
+
+
+@click.group(cls=Group)
+def ledger() -> None:
+    """The erasure ledger, outside the database and its backups."""
+
+
+@ledger.command()
+@pass_shared
+def replay(shared: Context) -> None:
+    """Do in this database the erasures of the ledger that it has not done (it was put back from a copy)."""
+    from woonketen.orchestration.platform import open_platform
+
+    with open_platform(shared.settings(), before_replay=True) as platform:
+        shared.object(platform.replay_ledger())
+
+
+@click.group(cls=Group)
+def keys() -> None:
+    """The key-encryption key."""
+
+
+@keys.command()
+@pass_shared
+def rotate(shared: Context) -> None:
+    """Make a new key, wrap everything that lives under it, destroy the old one. Nobody else may be at work.
+
+    A backup from before cannot be restored afterwards: make one at once, and keep copies of the new key file.
+    """
+    from woonketen.orchestration.platform import open_platform
+
+    with open_platform(shared.settings(), alone=True) as platform:
+        shared.object(platform.rotate_keys())
