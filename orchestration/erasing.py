@@ -13,11 +13,9 @@ from woonketen.orchestration.wiring import Parts
 from woonketen.projections import forgetting
 from woonketen.streams import erasure, erasures
 from woonketen.streams.admission import Admission
-from woonketen.streams.ledger import Entry, Writer, of_org, whose
+from woonketen.streams.ledger import ERASURE, Entry, Writer, of_org, whose
 from woonketen.streams.log_pg import PostgresLog
 from woonketen.streams.standing import Seals
-
-KIND = "erasure"
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -31,7 +29,9 @@ def erase(parts: Parts, admission: Admission, org: str, subject: str, reason: st
     whom it never told about."""
     keys = parts.keys
     who = whose(keys, org, subject)
-    entry = Entry(n=0, kind=KIND, request=f"ER-{secrets.token_hex(6)}", reason=reason, who=who, org=of_org(keys, org))
+    entry = Entry(
+        n=0, kind=ERASURE, request=f"ER-{secrets.token_hex(6)}", reason=reason, who=who, org=of_org(keys, org)
+    )
     with parts.ledger.alone() as ledger:
         try:
             done = _erase(

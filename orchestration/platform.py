@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from threading import Event
 from typing import Any, BinaryIO
 
@@ -18,7 +19,7 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import erasing, questions, rebuilding, rotating, wiring
+from woonketen.orchestration import backup, erasing, questions, rebuilding, rotating, wiring
 from woonketen.orchestration.residents import Residents
 from woonketen.orchestration.wiring import Parts
 from woonketen.producers import readers
@@ -46,6 +47,19 @@ def init(
 def open_platform(settings: Settings, *, before_replay: bool = False, alone: bool = False) -> Iterator[Platform]:
     with wiring.opened(settings, before_replay=before_replay, alone=alone) as parts:
         yield Platform(parts)
+
+
+def restore(settings: Settings, path: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """A backup into an empty installation: load, the erasures of the ledger, all views from the log. Killed on the way,
+    nothing opens before the ledger is done, and nothing is shown before the views are."""
+    backup.load(settings, path, say)
+    with open_platform(settings, before_replay=True) as platform:
+        replayed = platform.replay_ledger()
+        backup.prove(platform.parts)
+    with open_platform(settings) as platform:
+        rebuilt = platform.rebuild()
+        platform.run(until_idle=True)
+        return {"events": rebuilt["events"], **replayed, "open_day": platform.open_day().isoformat()}
 
 
 class Platform:
@@ -245,6 +259,11 @@ class Platform:
             "keys_destroyed": sum(each.keys_destroyed for each in done),
             "rows_removed": sum(each.rows_removed for each in done),
         }
+
+    def back_up(self, path: Path) -> dict[str, Any]:
+        """One file with everything that cannot be computed again, at one moment; nothing in it is readable."""
+        result: dict[str, Any] = msgspec.to_builtins(backup.back_up(self.parts, self.admission, path))
+        return result
 
     def rotate_keys(self) -> dict[str, Any]:
         """A new key-encryption key; the old one is destroyed. On a platform that was opened `alone`."""

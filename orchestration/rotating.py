@@ -41,9 +41,6 @@ def rotate(parts: Parts) -> Rotated:
         keys = keys.at(to)
     gone = [epoch for epoch in keys.epochs if epoch != keys.epoch]
     # The old wraps leave the disk before their key does: a copy of that key, found later, opens nothing here.
-    forgetting.scrub_tables(
-        parts.owner, ["vault.key", "admission.pseudonym", "admission.parked", "admission.seen", "admission.outcome",
-                      "admission.enrolment"],
-    )  # fmt: skip
+    forgetting.scrub_tables(parts.owner, forgetting.SEALED)
     replace_kek(path, keys.without_others())
     return Rotated(keys.epoch, wrapped, rows, gone)

@@ -12,6 +12,11 @@ from woonketen.contracts.errors import Unreachable
 from woonketen.projections.database import told
 from woonketen.projections.ddl import PEOPLE
 
+SEALED = (
+    "vault.key", "admission.pseudonym", "admission.parked", "admission.seen", "admission.outcome",
+    "admission.enrolment",
+)  # fmt: skip
+"""Tables whose rows hold something sealed or wrapped."""
 _SCRUB_LOCK_TIMEOUT = "20s"
 
 
@@ -54,10 +59,11 @@ def drop_roles(owner: psycopg.Connection[Any], rolnames: Sequence[str]) -> None:
 
 
 def scrub(owner: psycopg.Connection[Any]) -> None:
-    """What was deleted of the views leaves the disk too. Raises `Unreachable` when readers hold a table for too long:
-    the erasure itself is done."""
+    """What was deleted leaves the disk too: rows of views, wrapped keys, what admission remembered. Raises
+    `Unreachable` when readers hold a table for too long: the erasure itself is done."""
     sets = [name for (name,) in owner.execute("SELECT name FROM gate.set ORDER BY name").fetchall()]
-    scrub_tables(owner, [f"{name}.{table}" for name in sets for table in (*PEOPLE, "contribution", "complex")])
+    views = [f"{name}.{table}" for name in sets for table in (*PEOPLE, "contribution", "complex")]
+    scrub_tables(owner, [*SEALED, *views])
 
 
 def scrub_tables(owner: psycopg.Connection[Any], tables: Sequence[str]) -> None:

@@ -89,6 +89,15 @@ def find_user(owner: psycopg.Connection[Any], name: str) -> User:
     return found
 
 
+def make_roles(owner: psycopg.Connection[Any]) -> None:
+    """The roles of everybody who may look, where the server has none of them: its tables came from a backup."""
+    with told(), owner.transaction():
+        with stepped_into(owner, "woonketen_processor"):
+            rows = owner.execute("SELECT rolname, org, role FROM gate.viewer ORDER BY rolname").fetchall()
+        for rolname, org, role in rows:
+            _make_role(owner, User(rolname, org, role, None, (), None))
+
+
 def end_users(owner: psycopg.Connection[Any], org: str) -> int:
     """The people of an organisation that left see nothing any more. Returns how many they were."""
     with told(), owner.transaction(), stepped_into(owner, "woonketen_processor"):

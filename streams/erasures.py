@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.streams.ledger import HEAD, Entry
+from woonketen.streams.ledger import HEAD, RESTORE, Entry
 
 
 def belongs_to(connection: psycopg.Connection[Any]) -> bool:
@@ -26,16 +26,16 @@ def adopt(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> None
 
 
 def not_done(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> list[Entry]:
-    """The lines that this database has not done, oldest first. Raises `ConfigurationError` for another installation's
+    """The destructions that this database has not done, oldest first (that another copy was restored once is nothing to
+    do). Raises `ConfigurationError` for another installation's
     ledger, and for one that lacks what this database has done: then an older backup could bring somebody back."""
     _refuse_stranger(connection, entries)
     done = {bytes(entry) for (entry,) in connection.execute("SELECT entry FROM vault.proof").fetchall()}
-    lines = [entry for entry in entries if entry.kind != HEAD]
-    if lacking := len(done - {entry.id for entry in lines}):
+    if lacking := len(done - {entry.id for entry in entries}):
         raise ConfigurationError(
             f"The erasure ledger lacks {lacking} lines that this database has done.", "Put back its newest copy."
         )
-    return [entry for entry in lines if entry.id not in done]
+    return [entry for entry in entries if entry.kind not in (HEAD, RESTORE) and entry.id not in done]
 
 
 def prove(connection: psycopg.Connection[Any], entry: Entry, scope: str, rows: int) -> None:

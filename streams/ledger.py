@@ -23,7 +23,7 @@ import msgspec
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.streams.kek import Keys, refuse_inside, sync_folder
 
-HEAD = "ledger"
+HEAD, ERASURE, RESTORE = "ledger", "erasure", "restore"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

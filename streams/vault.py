@@ -70,7 +70,8 @@ class PostgresVault:
         remembered."""
         with told():
             self._connection.execute(
-                "INSERT INTO vault.known_kek (trace) VALUES (%b) ON CONFLICT DO NOTHING", [self._keys.trace]
+                "INSERT INTO vault.known_kek (trace, epoch) VALUES (%b, %s) ON CONFLICT DO NOTHING",
+                [self._keys.trace, self._keys.epoch],
             )
             found = self._connection.execute("SELECT trace, epoch FROM vault.known_kek").fetchone()
         if found is None or bytes(found[0]) != self._keys.trace:

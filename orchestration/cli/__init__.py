@@ -30,6 +30,8 @@ COMMANDS = {
     "looks": ("look", "Who looked at what."),
     "acknowledge": ("answer", "Answer a warning with a reason code."),
     "contest": ("answer", "Contest a warning, as the resident."),
+    "backup": ("keeping", "One file with everything that cannot be computed again."),
+    "restore": ("keeping", "A backup into an empty installation; erased stays erased."),
     "erase": ("keeping", "Destroy the keys of what one organisation told about a resident."),
     "keys": ("keeping", "Change the key-encryption key."),
     "ledger": ("keeping", "The erasure ledger: do what it says."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from woonketen.orchestration.cli.base import Context, Group, command, pass_shared
@@ -56,3 +58,28 @@ def rotate(shared: Context) -> None:
 
     with open_platform(shared.settings(), alone=True) as platform:
         shared.object(platform.rotate_keys())
+
+
+@command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@pass_shared
+def backup(shared: Context, file: Path) -> None:
+    """Everything that cannot be computed again, at one moment, in FILE; others may be at work meanwhile.
+
+    Nothing in it is readable without the key file. Keep key file and erasure ledger apart from it.
+    """
+    with shared.platform() as platform:
+        shared.object(platform.back_up(file))
+
+
+@command(name="restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE")
+@pass_shared
+def restore(shared: Context, file: Path) -> None:
+    """Put FILE into an empty installation: load, do the erasures of the ledger, make all views from the log.
+
+    Key file and erasure ledger have to be in their places first.
+    """
+    from woonketen.orchestration.platform import restore as put_back
+
+    shared.object(put_back(shared.settings(), file, shared.say))
