@@ -58,6 +58,9 @@ SETTINGS = {
     "checkpoint_timeout": "10min",
     "wal_recycle": "off",  # a file of the log that is used again keeps the old rows until it is overwritten
     "jit": "off",
+    # After a crash it ends, and the next client starts it: one that cannot recover, on a full disk, says why at once
+    # instead of trying for ever while everybody waits.
+    "restart_after_crash": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Nothing of a statement may reach the log, for it may be personal data. The first line of an error can hold a

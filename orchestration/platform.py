@@ -29,6 +29,7 @@ from woonketen.projections.store import PostgresViews
 from woonketen.streams.admission import Admission, Receipt
 from woonketen.streams.log_pg import PostgresLog, verify
 from woonketen.streams.organisations import Organisation
+from woonketen.streams.quarantine import Quarantine
 from woonketen.streams.rebuild import Filled
 from woonketen.streams.worker import Progress, Worker
 
@@ -115,6 +116,13 @@ class Platform:
             for each in self.admission.organisations()
         ]
 
+    def leave(self, org: str) -> dict[str, Any]:
+        """Ends its feed and its people's logins; its open actions go to the case lead, its keys stay to their term.
+        Again is nothing. Raises `ConfigurationError` for an unknown organisation."""
+        left_on = self.admission.leave(org)
+        people.end_users(self._owner, org)
+        return {"org": org, "left_on": left_on.isoformat()}
+
     def add_user(
         self, name: str, org: str, role: str, worker: str | None = None, resident: str | None = None
     ) -> dict[str, Any]:
@@ -122,6 +130,8 @@ class Platform:
         organisation = next((each for each in self.admission.organisations() if each.org == org), None)
         if organisation is None:
             raise ConfigurationError("There is no such organisation.", "Register it with `woonketen org add`.")
+        if organisation.left_on is not None and role != "bewoner":
+            raise ConfigurationError("This organisation has left.", "Register it again, if it is back.")
         ref = self._resident(resident) if role == "bewoner" else None
         people.add_user(self._owner, name, org=org, role=role, worker=worker, districts=organisation.districts, ref=ref)
         return {"user": name, "org": org, "role": role}
@@ -171,12 +181,20 @@ class Platform:
             self._processor,
             self._log,
             self.parts.vault,
-            PostgresViews(self._processor, self.parts.rulebook.code),
+            self._views,
             policy=self.parts.rulebook.policy,
             rules=self.parts.rulebook.rules,
             pseudonym_key=self.parts.keys.minted,
             partitions=self.admission.settings().partitions,
         )
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self._views, self._log, self.parts.vault, self.worker)
+
+    @cached_property
+    def _views(self) -> PostgresViews:
+        return PostgresViews(self._processor, self.parts.rulebook.code)
 
     # --- looks ---
 
@@ -198,6 +216,8 @@ class Platform:
 
     def explain(self, warning_id: str, user: str, known_on: date | None = None) -> dict[str, Any] | None:
         who = self._user(user)
+        if who.role == "steward":
+            return self.residents.explain_feed(warning_id, known_on or self._today() - timedelta(days=1))
         ref = queries.resident_of_warning(self._owner, who, warning_id)
         if ref is None:
             return None
@@ -207,10 +227,12 @@ class Platform:
         return found
 
     def looks(self, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+        """`resident`: by the pseudonym of this person's own organisation."""
         who = self._user(user)
-        if resident is not None:
-            raise ConfigurationError("A steward sees looks without residents.", "Leave --resident out.")
-        return queries.looks(self._owner, who)
+        ref = None if resident is None else self._resident(f"{who.org}:{resident}")
+        if who.role == "bewoner" and ref not in (None, who.ref):
+            raise ConfigurationError("A resident sees who looked at the own data only.", "Leave --resident out.")
+        return queries.looks(self._owner, who, ref)
 
     def answer(self, warning_id: str, user: str, kind: str, reason: str) -> dict[str, Any]:
         """`acknowledged` by a professional, `contested` by the resident: an event of the platform on their behalf."""
@@ -240,7 +262,7 @@ class Platform:
         kinds = {each.org: each.kind for each in self.admission.organisations()}
         asked = questions.Question(event_type, recipient, purpose, day, fact_on or day)
         if resident is None:
-            return questions.in_general(asked, kinds, self.residents.world(day))
+            return questions.in_general(asked, kinds, self.parts.rulebook.policy)
         ref = self._resident(":".join(resident))
         return questions.of_resident(asked, kinds, self.residents.world(day), self.residents.facts(ref))
 
@@ -273,7 +295,7 @@ class Platform:
     # --- the log ---
 
     def log_stats(self) -> list[dict[str, Any]]:
-        positions = PostgresViews(self._processor, self.parts.rulebook.code).positions()
+        positions = self._views.positions()
         return [
             {"partition": partition, "end": end, "applied": positions.get(partition, 0),
              "lag": end - positions.get(partition, 0)}

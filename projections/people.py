@@ -99,9 +99,12 @@ def make_roles(owner: psycopg.Connection[Any]) -> None:
 
 
 def end_users(owner: psycopg.Connection[Any], org: str) -> int:
-    """The people of an organisation that left see nothing any more. Returns how many they were."""
+    """The people of an organisation that left see nothing any more; a resident still sees what is his, whoever let him
+    in. Returns how many they were."""
     with told(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
-        gone = owner.execute("DELETE FROM gate.viewer WHERE org = %s RETURNING rolname", [org]).fetchall()
+        gone = owner.execute(
+            "DELETE FROM gate.viewer WHERE org = %s AND role <> 'bewoner' RETURNING rolname", [org]
+        ).fetchall()
     for (rolname,) in gone:
         owner.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(rolname)))
     return len(gone)

@@ -65,9 +65,7 @@ def changed(wanted: Organisation, known: Mapping[str, Organisation]) -> bool:
     taken = [source for each in known.values() if each.org != wanted.org for source in each.sources]
     if any(_clash(source, other) for source in wanted.sources for other in [*taken, PLATFORM_SOURCE]):
         raise ConfigurationError("This source belongs to another organisation.", "Give this organisation's own.")
-    return before is None or msgspec.structs.replace(before, left_on=None) != msgspec.structs.replace(
-        wanted, left_on=None
-    )
+    return before != msgspec.structs.replace(wanted, left_on=None)  # also of one that left, and is back by this
 
 
 def _clash(one: str, other: str) -> bool:
@@ -82,7 +80,7 @@ def store(connection: psycopg.Connection[Any], wanted: Organisation) -> None:
     holes = ", ".join(f"%({name})s" for name in values)
     changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "org")
     connection.execute(
-        f"INSERT INTO admission.org ({columns}) VALUES ({holes}) ON CONFLICT (org) DO UPDATE SET {changes}", values
+        f"INSERT INTO admission.org ({columns}) VALUES ({holes}) ON CONFLICT (org) DO UPDATE SET {changes}, left_on = NULL", values
     )
 
 

@@ -75,7 +75,7 @@ class World:
     def parties(self, programme: str, day: date) -> frozenset[str]:
         """The organisations of the agreements in force for a programme, without those that left."""
         named = {org for each in self.in_force(day) if each.programme == programme for org in each.orgs}
-        return frozenset(org for org in named if not self._left(org, day))
+        return frozenset(org for org in named if not self.left(org, day))
 
     def silent(self, day: date) -> frozenset[str]:
         """Organisations whose heartbeat is expected and missing at the close of `day`.
@@ -108,13 +108,14 @@ class World:
             self._prints[day] = found
         return found
 
-    def _left(self, org: str, day: date) -> bool:
+    def left(self, org: str, day: date) -> bool:
+        """Whether it takes part no more on that day."""
         info = self.orgs.get(org)
         return info is not None and info.left_on is not None and info.left_on <= day
 
     def _is_silent(self, info: OrgInfo, day: date) -> bool:
         since = info.expected_since
-        if info.heartbeat_hours is None or since is None or since > day or self._left(info.org, day):
+        if info.heartbeat_hours is None or since is None or since > day or self.left(info.org, day):
             return False
         close = _close(day)
         beats = self.heartbeats.get(info.org, [])

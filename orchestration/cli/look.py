@@ -12,8 +12,8 @@ from woonketen.orchestration.cli.base import Context, command, pass_shared
 from woonketen.orchestration.cli.feed import DAY
 
 VIEWS = [
-    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "steward_feeds", "steward_proofs",
-    "steward_refusals",    "vrijwilliger", "wijkteam", "zorgaanbieder",
+    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "steward_feeds", "steward_proofs",
+    "steward_refusals", "vrijwilliger", "wijkteam", "zorgaanbieder",
 ]  # fmt: skip
 AS = click.option("--as", "user", required=True, metavar="USER", help="The person who looks.")
 KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was known on that evening.")
@@ -25,8 +25,8 @@ KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was 
 @click.option("--resident", metavar="S", help="Only this resident, by the person's own organisation's pseudonym.")
 @pass_shared
 def view(shared: Context, name: str, user: str, resident: str | None) -> None:
-    """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie, steward_feeds,
-    steward_proofs, steward_refusals, vrijwilliger, wijkteam, zorgaanbieder."""
+    """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie, looks,
+    steward_feeds, steward_proofs, steward_refusals, vrijwilliger, wijkteam, zorgaanbieder."""
     with shared.platform() as platform:
         shared.table(platform.view(name, user, resident), "Geen rijen.")
 
@@ -96,7 +96,7 @@ def decide(
 
 @command()
 @AS
-@click.option("--resident", metavar="S", help="For a steward: only this resident.")
+@click.option("--resident", metavar="S", help="Only this resident, by the pseudonym of the person's own organisation.")
 @pass_shared
 def looks(shared: Context, user: str, resident: str | None) -> None:
     """Who looked at what, for whom: a resident sees the own looks, a steward all, without names."""

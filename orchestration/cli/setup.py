@@ -88,6 +88,15 @@ def list_orgs(shared: Context) -> None:
         shared.table(platform.orgs(), "No organisation yet. Add one with `woonketen org add`.")
 
 
+@org.command()
+@click.argument("name", metavar="ORG")
+@pass_shared
+def leave(shared: Context, name: str) -> None:
+    """End the feed and the logins of ORG. Its open actions go to the case lead; its data stay until their term."""
+    with shared.platform() as platform:
+        shared.object(platform.leave(name))
+
+
 @click.group(cls=Group)
 def user() -> None:
     """People who may look."""

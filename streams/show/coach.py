@@ -46,7 +46,7 @@ def rows(case: Case) -> Iterator[Pair]:
         if look.ended:
             continue
         if org not in fields:
-            actions = look.read(picture.actions)
+            actions = case.in_hand(look.read(picture.actions))
             fields[org] = {
                 **guidance(case, look, actions),
                 **contact(look, case.day, org),
