@@ -27,6 +27,7 @@ COMMANDS = {
     "warnings": ("look", "The warnings that a person sees."),
     "explain": ("look", "Why a warning was raised and what closes it."),
     "decide": ("look", "The policy's answer to a question, without doing anything."),
+    "policy": ("policy", "Why a field is in a view, and by which rule."),
     "looks": ("look", "Who looked at what."),
     "acknowledge": ("answer", "Answer a warning with a reason code."),
     "contest": ("answer", "Contest a warning, as the resident."),

@@ -34,6 +34,8 @@ COMMANDS = {
     "warnings": "--as --all --known-on",
     "explain": "--as --known-on",
     "decide": "--recipient --purpose --org --subject --on --fact-on",
+    "policy": "explain",
+    "policy explain": "",
     "looks": "--as --resident",
     "acknowledge": "--as --reason",
     "contest": "--as --reason",
