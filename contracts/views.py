@@ -369,6 +369,33 @@ class StewardRefusals(msgspec.Struct, frozen=True, kw_only=True):
     mend: str | None
 
 
+class StewardConsents(msgspec.Struct, frozen=True, kw_only=True):
+    """`ref_hash` is the same for one resident, and leads to nobody. `state` is that of the open day."""
+
+    ref_hash: str
+    recipient: str
+    purpose: str
+    state: str
+    from_on: date | None = msgspec.field(name="from", default=None)
+    until: date | None = None
+
+
+class StewardRequests(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind`: rectification, objection, break_glass. `org` has to answer by `legal_day`; `resident` is its pseudonym,
+    shown to its own stewards alone."""
+
+    id: int
+    kind: str
+    org: str
+    resident: str | None
+    category: str | None
+    reason: str | None
+    received_on: date
+    legal_day: date
+    state: str
+    answered_on: date | None
+
+
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     organisation: str
@@ -416,5 +443,12 @@ PERSON_VIEWS = MappingProxyType(
 """Views of one resident's facts, by name."""
 
 OTHER_VIEWS = MappingProxyType(
-    {"complex": Complex, "steward_feeds": StewardFeeds, "steward_refusals": StewardRefusals, "looks": Looks}
+    {
+        "complex": Complex,
+        "steward_feeds": StewardFeeds,
+        "steward_refusals": StewardRefusals,
+        "steward_consents": StewardConsents,
+        "steward_requests": StewardRequests,
+        "looks": Looks,
+    }
 )

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta, tzinfo
 from functools import cached_property
 from threading import Event
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from woonketen.contracts import labels
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import questions, rebuilding, wiring
+from woonketen.orchestration import export, questions, rebuilding, wiring
+from woonketen.orchestration.names import Names
 from woonketen.orchestration.residents import Residents
+from woonketen.orchestration.rights import Rights, resident_of
 from woonketen.orchestration.wiring import Parts
 from woonketen.producers import readers
 from woonketen.projections import people, queries, sets
@@ -30,6 +34,11 @@ from woonketen.streams.log_pg import PostgresLog, verify
 from woonketen.streams.organisations import Organisation
 from woonketen.streams.rebuild import Filled
 from woonketen.streams.worker import Progress, Worker
+
+try:
+    TOWN: tzinfo = ZoneInfo("Europe/Amsterdam")
+except ZoneInfoNotFoundError:  # a machine without time zones: the hours are then those of UTC
+    TOWN = UTC
 
 
 @contextmanager
@@ -109,7 +118,10 @@ class Platform:
         if organisation is None:
             raise ConfigurationError("There is no such organisation.", "Register it with `woonketen org add`.")
         ref = self._resident(resident) if role == "bewoner" else None
-        people.add_user(self._owner, name, org=org, role=role, worker=worker, districts=organisation.districts, ref=ref)
+        added = people.add_user(
+            self._owner, name, org=org, role=role, worker=worker, districts=organisation.districts, ref=ref
+        )
+        self.names.keep(added.rolname, name)
         return {"user": name, "org": org, "role": role}
 
     def issue_link(self, by: str, subject: str, for_org: str) -> dict[str, Any]:
@@ -167,12 +179,12 @@ class Platform:
     # --- looks ---
 
     def view(self, name: str, user: str, resident: str | None = None) -> list[dict[str, Any]]:
-        return queries.view(self._owner, self._user(user), name, resident=resident)
+        return queries.view(self._owner, self._looker(user), name, resident=resident)
 
     def warnings(self, user: str, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
         whom this person sees now."""
-        who = self._user(user)
+        who = self._looker(user)
         if who.role == "steward":
             return self.residents.feeds(known_on or self._today() - timedelta(days=1))
         if known_on is None:
@@ -183,20 +195,70 @@ class Platform:
         return rows
 
     def explain(self, warning_id: str, user: str, known_on: date | None = None) -> dict[str, Any] | None:
-        who = self._user(user)
+        who = self._looker(user)
         ref = queries.resident_of_warning(self._owner, who, warning_id)
-        if ref is None:
+        found = None
+        if ref is not None:
+            found = self.residents.explain(ref, warning_id, who, known_on or self._today() - timedelta(days=1))
+        if ref is None or found is None:
+            queries.record_denial(self._owner, who, "warnings", "not_seen")
             return None
-        found = self.residents.explain(ref, warning_id, who, known_on or self._today() - timedelta(days=1))
-        if found is not None:
-            queries.record_look(self._owner, who, "warnings", [ref], sorted(found))
+        queries.record_look(self._owner, who, "warnings", [ref], sorted(found))
         return found
 
     def looks(self, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+        """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too."""
         who = self._user(user)
         if resident is not None:
             raise ConfigurationError("A steward sees looks without residents.", "Leave --resident out.")
-        return queries.looks(self._owner, who)
+        rows = queries.looks(self._owner, who)
+        return [row | {"sentence": labels.look(row, TOWN)} for row in rows] if who.role == "bewoner" else rows
+
+    def decisions(self, user: str) -> list[dict[str, Any]]:
+        """For a steward every request and its answer, in the form of the Authorization Decision Log."""
+        return queries.decisions(self._owner, self._user(user))
+
+    def who_looked(self, user: str, look_id: str, reason: str) -> list[dict[str, Any]]:
+        """The people behind a look, for a steward; the resident sees that it was asked."""
+        rows = queries.who_looked(self._owner, self._user(user), look_id, reason)
+        return [
+            {
+                "trace_id": bytes(row["trace_id"]).hex(),
+                "user": self.names.read(row["rolname"]),
+                "organisation": row["organisation"],
+                "role": row["role"],
+                "at": row["at"].isoformat(),
+            }
+            for row in rows
+        ]
+
+    # --- the resident's rights ---
+
+    @cached_property
+    def rights(self) -> Rights:
+        return Rights(self._owner, self._processor, self.admission, self.residents, self.parts.rulebook.policy)
+
+    @cached_property
+    def names(self) -> Names:
+        return Names(self._processor, self.parts.keys)
+
+    def export(self, user: str) -> dict[str, Any]:
+        """Everything that is held about a resident, for that resident. The looks in it are those up to now."""
+        who = self._user(user)
+        ref, day = resident_of(who), self.open_day()
+        facts, known = self.residents.facts(ref), export.numbers(self._processor, self.parts.keys, ref)
+        queries.record_look(self._owner, who, "export", [ref], ["facts", "rows", "consents", "warnings", "looks"])
+        return {
+            "as_of": day - timedelta(days=1),
+            "numbers": [{"organisation": org, "number": number} for org, number in known.values()],
+            "facts": export.told_facts(facts),
+            "waiting": export.waiting(self._processor, self.parts.keys, known),
+            "rows": export.told_rows(facts, ref, day, self.residents.world(day)),
+            "consents": self.rights.consents_of(ref),
+            "warnings": self.residents.warnings([ref], who, day - timedelta(days=1), every=True),
+            "requests": self.rights.requests_of(ref),
+            "looks": self.looks(user),
+        }
 
     def answer(self, warning_id: str, user: str, kind: str, reason: str) -> dict[str, Any]:
         """`acknowledged` by a professional, `contested` by the resident: an event of the platform on their behalf."""
@@ -272,8 +334,17 @@ class Platform:
     def _today(self) -> date:
         return queries.today(self._owner)
 
-    def _user(self, name: str) -> User:
+    def user(self, name: str) -> User:
+        """Raises `ConfigurationError` for a name that was never added."""
         return people.find_user(self._owner, name)
+
+    _user = user
+
+    def _looker(self, name: str) -> User:
+        """Who reads now; what was opened in an emergency and may no longer be is closed first."""
+        who = self.user(name)
+        self.rights.check_glass(who)
+        return who
 
     def _resident(self, told: str | None) -> bytes:
         org, colon, subject = (told or "").partition(":")

@@ -25,7 +25,7 @@ VIEWS_OF: Mapping[str, tuple[str, ...]] = {
     "schuldhulp": (),
     "beleid": ("complex",),
     "programma": (),
-    "steward": ("steward_feeds", "steward_refusals", "looks"),
+    "steward": ("steward_feeds", "steward_refusals", "steward_consents", "steward_requests", "looks"),
 }
 """Role → the views that it may ask for."""
 

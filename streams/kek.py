@@ -38,6 +38,10 @@ class Keys:
     def __repr__(self) -> str:
         return "Keys(…)"
 
+    def subkey(self, purpose: str) -> bytes:
+        """Of 32 bytes, for one purpose that has no field of its own here."""
+        return _derive(self.kek, purpose)
+
     def digest(self, text: bytes) -> bytes:
         """Of an event's content, 16 bytes: a small payload cannot be guessed from it without the key."""
         state = self._digests.copy()

@@ -36,9 +36,21 @@ COMMANDS = {
     "decide": "--recipient --purpose --org --subject --on --fact-on",
     "policy": "explain",
     "policy explain": "",
-    "looks": "--as --resident",
+    "looks": "--as --resident --decisions --who --reason",
     "acknowledge": "--as --reason",
     "contest": "--as --reason",
+    "consent": "list grant refuse",
+    "consent list": "--as",
+    "consent grant": "--as --to --purpose --category --from --until --data-from --data-until",
+    "consent refuse": "--as --to --purpose --category",
+    "withdraw": "--as",
+    "object": "--as --purpose --lift",
+    "correct": "--as --category --reason --org",
+    "requests": "list answer",
+    "requests list": "--as",
+    "requests answer": "--as --answer",
+    "export": "--as --html",
+    "break-glass": "--as --resident --reason",
     "quarantine": "list show replay discard",
     "rebuild": "--verify",
     "log": "stats verify",
@@ -88,7 +100,7 @@ def test_help_lists_the_options(command: str, tmp_path: Path) -> None:
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = bare("--help", cwd=tmp_path)
-    listed = set(re.findall(r"^ +([a-z]+)  ", done.stdout, re.MULTILINE))
+    listed = set(re.findall(r"^ +([a-z][a-z-]*)  ", done.stdout, re.MULTILINE))
     assert listed == {command.split()[0] for command in COMMANDS}
     assert "Exit codes: 0 done" in done.stdout
     for option in ("--config", "--json", "--debug"):
