@@ -135,6 +135,17 @@ CATEGORIES: Mapping[str, Fields] = MappingProxyType(
             "warnings": ("warnings",),
             **_CARRIED,
         },
+        # The number and the days stay when an objection withdraws the rest.
+        "schuldhulp": {
+            "signal_id": ROW,
+            "contact_handle": ("signal",),
+            "amount_cents": ("signal",),
+            "signalled_on": ROW,
+            "withdrawn_on": ROW,
+            "attempts": ("signal",),
+            "outcome": ("signal",),
+            **_CARRIED,
+        },
         "vrijwilliger": {
             "action": ("plan",),
             "due_on": ("plan",),

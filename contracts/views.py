@@ -347,6 +347,18 @@ class Vrijwilliger(View, frozen=True, kw_only=True):
     late_days: int | None = None
 
 
+class Schuldhulp(View, frozen=True, kw_only=True):
+    """A withdrawn row says that it is withdrawn and no more: no amount, no contact, no outcome."""
+
+    signal_id: str
+    contact_handle: str | None = None
+    amount_cents: int | None = None
+    signalled_on: date
+    withdrawn_on: date | None = None
+    attempts: int = 0
+    outcome: str | None = None
+
+
 class StewardFeeds(msgspec.Struct, frozen=True, kw_only=True):
     org: str
     last_event_at: str | None
@@ -438,6 +450,7 @@ PERSON_VIEWS = MappingProxyType(
         "corporatie": Corporatie,
         "zorgaanbieder": Zorgaanbieder,
         "vrijwilliger": Vrijwilliger,
+        "schuldhulp": Schuldhulp,
     }
 )
 """Views of one resident's facts, by name."""

@@ -20,7 +20,8 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import export, questions, rebuilding, wiring
+from woonketen.orchestration import evidence, export, questions, rebuilding, wiring
+from woonketen.orchestration.contact import Contacts
 from woonketen.orchestration.names import Names
 from woonketen.orchestration.residents import Residents
 from woonketen.orchestration.rights import Rights, resident_of
@@ -272,6 +273,33 @@ class Platform:
         told = {"warning_id": warning_id, "role": who.role, "reason": reason, "occurred_on": self.open_day()}
         self.admission.say(f"warning.{kind}", msgspec.convert(told, answers[kind]), ref)
         return {"warning": warning_id, "answer": kind, "reason": reason}
+
+    # --- signals ---
+
+    def put_contact(self, org: str, signal_id: str, data: bytes) -> str:
+        return self.contacts.put(org, signal_id, data)
+
+    def fetch_contact(self, handle: str, user: str) -> dict[str, Any] | None:
+        """For who has a row with this handle, once; that row's look is on record by then."""
+        rows = queries.view(self._owner, self._user(user), "schuldhulp")
+        if not any(row["contact_handle"] == handle for row in rows):
+            return None
+        return self.contacts.take(handle)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        return Contacts(self._processor, self.parts.keys)
+
+    def evidence(self, lease_id: str, user: str) -> dict[str, Any]:
+        """For the corporation whose lease it is."""
+        who = self._user(user)
+        ref = queries.resident_of_lease(self._owner, who, lease_id)
+        if ref is None:
+            queries.record_denial(self._owner, who, "evidence", "not_seen")
+            raise ConfigurationError("This user sees no lease of that number.", "Look at `woonketen view corporatie`.")
+        facts, key = self.residents.facts(ref), evidence.signing_key(self.parts.keys)
+        queries.record_look(self._owner, who, "evidence", [ref], ["outstanding_cents", "efforts"])
+        return evidence.bundle(facts, who.org, lease_id, self.open_day(), key)
 
     def decide(
         self,

@@ -52,6 +52,7 @@ _SEES: Mapping[str, str] = MappingProxyType(
         "corporatie": _OWN_ORG,
         "zorgaanbieder": _OWN_ORG,
         "vrijwilliger": _OWN_WORK,
+        "schuldhulp": _OWN_ORG,
     }
 )
 

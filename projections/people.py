@@ -22,7 +22,7 @@ VIEWS_OF: Mapping[str, tuple[str, ...]] = {
     "corporatie": ("corporatie", "complex", "warnings"),
     "zorgaanbieder": ("zorgaanbieder", "warnings"),
     "vrijwilliger": ("vrijwilliger", "warnings"),
-    "schuldhulp": (),
+    "schuldhulp": ("schuldhulp",),
     "beleid": ("complex",),
     "programma": (),
     "steward": ("steward_feeds", "steward_refusals", "steward_consents", "steward_requests", "looks"),

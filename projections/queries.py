@@ -117,6 +117,19 @@ def resident_of_warning(owner: psycopg.Connection[Any], user: User, warning_id: 
     return None
 
 
+def resident_of_lease(owner: psycopg.Connection[Any], user: User, lease_id: str) -> bytes | None:
+    """Whose lease it is, if this person has it in view `corporatie`; for the program itself. Not a look:
+    `record_look` is."""
+    _refuse_others(owner, user, "corporatie")
+    with _looking(owner, user) as cursor:
+        rows = _fetch(cursor, "SELECT v_id FROM view_corporatie.with_id WHERE lease_id = %s", [lease_id])
+        cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
+        live = _fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
+        query = sql.SQL("SELECT v_ref FROM {} WHERE v_id = ANY(%b)").format(sql.Identifier(live, "corporatie"))
+        found = cursor.execute(query, [[row["v_id"] for row in rows]]).fetchone()
+    return None if found is None else bytes(found["v_ref"])
+
+
 def record_look(
     owner: psycopg.Connection[Any], user: User, name: str, refs: Collection[bytes], fields: Sequence[str]
 ) -> None:
@@ -147,7 +160,7 @@ def _one_resident(name: str, resident: str | None) -> tuple[str, list[Any]]:
     if resident is None or name == "bewoner":
         return "", []
     field = "handle" if name == "vrijwilliger" else "resident"
-    if name not in PEOPLE:
+    if name not in PEOPLE or name == "schuldhulp":
         raise ConfigurationError("This view is about no resident.", "Leave --resident out.")
     return f" WHERE {field} = %s", [resident]
 
@@ -157,6 +170,7 @@ def _sort(name: str) -> str:
         "bewoner": "started_on, programme, v_id",
         "corporatie": "lease_id, v_id",
         "vrijwilliger": "due_on, party, handle, v_id",
+        "schuldhulp": "signalled_on, signal_id, v_id",
         "warnings": "severity DESC, opened_on, id, v_id",
     }.get(name, "resident, v_id")
 

@@ -38,6 +38,8 @@ COMMANDS = {
     "requests": ("rights", "What residents asked for, and the answer to it."),
     "export": ("rights", "As the resident: everything that is held about you."),
     "break-glass": ("rights", "In an emergency: a colleague's row, for three hours."),
+    "contact": ("signals", "Contact data of a signal: put, and fetched once."),
+    "evidence": ("signals", "The signed bundle about the arrears of a lease."),
     "quarantine": ("operate", "Residents whose rows are withheld because of an error."),
     "rebuild": ("operate", "All views from the log again, compared and swapped."),
     "log": ("operate", "Positions, lag and soundness of the log."),

@@ -44,6 +44,17 @@ CREATE POLICY gate ON gate.request FOR SELECT TO woonketen_gate USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON gate.name, gate.request TO woonketen_processor;
 GRANT SELECT ON gate.request TO woonketen_gate;
 
+-- Contact data of a signal: sealed, deleted by who fetches them.
+CREATE TABLE gate.contact (
+    handle text PRIMARY KEY,
+    sealed bytea NOT NULL,
+    put_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE gate.contact ENABLE ROW LEVEL SECURITY;
+ALTER TABLE gate.contact FORCE ROW LEVEL SECURITY;
+CREATE POLICY processor ON gate.contact TO woonketen_processor USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON gate.contact TO woonketen_processor;
+
 -- Every steward sees that there is a request; whose, only a steward of the organisation that has to act.
 CREATE FUNCTION gate.requests() RETURNS TABLE (
     id bigint, kind text, org text, resident text, category text, reason text, received_on date, legal_day date,

@@ -26,7 +26,7 @@ REF = bytes(15) + b"\x09"
 TEXT = files("woonketen.contracts").joinpath("policy.csv").read_text(encoding="utf-8")
 ROLES = tuple(PERSON_VIEWS)
 PEER = "V-9"
-QUIET = {"late_days", "arrived_or_left", "actions_late", "decided", "may_signal", "not_running_by"}
+QUIET = {"late_days", "arrived_or_left", "actions_late", "decided", "may_signal_missing", "not_running_by"}
 """Empty for the resident of this test, or worked out by the database."""
 BY_INPUTS = {"warnings", "taken_by", "contests", "who_sees_what"}
 """Fields that follow from other fields or from warnings: shown with their own tests below and in `test_judge_*`."""
@@ -83,6 +83,10 @@ def everything() -> tuple[Fact, ...]:
         b.fact("collection.step_taken", b.CORPORATIE, ago(4), lease_id="L-1", step="summons"),
         *[b.fact("arrears.effort_made", b.CORPORATIE, ago(20), lease_id="L-1", effort=each)
           for each in ("personal_contact", "pointed_to_debt_help")],
+        *[b.fact("arrears.effort_made", b.CORPORATIE, ago(18), lease_id="L-1", effort=each)
+          for each in ("written_reminder", "offer_to_pass_on")],
+        b.fact("arrears.signalled", b.CORPORATIE, ago(8), lease_id="L-1", to_org=b.GEMEENTE),
+        b.fact("debt_help.outcome", b.GEMEENTE, ago(3), signal_id=b.sample("arrears.signalled")["data"]["signal_id"]),
         b.fact("nuisance.reported", b.CORPORATIE, ago(15), lease_id="L-1"),
         b.fact("support.requested", b.BUDDY, ago(30), support_id="S-1"),
         b.fact("support.matched", b.BUDDY, ago(20), support_id="S-1"),
@@ -130,7 +134,7 @@ def categories_of(role: str) -> list[str]:
 
 EVERY = [(role, category) for role in ROLES for category in categories_of(role)]
 GATES_ROW = {("wijkteam", "enrolment"), ("bewoner", "enrolment"), ("zorgaanbieder", "enrolment"),
-             ("corporatie", "lease"), ("vrijwilliger", "plan")}  # fmt: skip
+             ("corporatie", "lease"), ("vrijwilliger", "plan"), ("schuldhulp", "signal")}  # fmt: skip
 """Without these there is no row at all, so nothing can be compared field by field."""
 
 
