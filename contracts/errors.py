@@ -20,7 +20,7 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 │   └── NewerSchema                the database was made by a newer program
 ├── Unreachable                 3  a needed server cannot be reached
 │   └── KeyMissing                 a key id with neither key nor tombstone: the vault is incomplete
-├── NotYours                   70  another worker, or other code, owns this set of views
+├── NotYours                    2  other code, policy or indicators made this set of views: rebuild it
 └── Behind                      1  the fresh set has not caught up, so it is not swapped in
 """
 
@@ -127,7 +127,7 @@ class KeyMissing(Unreachable):
 
 
 class NotYours(WoonketenError):
-    pass
+    exit_code = 2
 
 
 class Behind(WoonketenError):

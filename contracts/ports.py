@@ -136,6 +136,22 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     digest: bytes = b""
 
 
+class Aside(msgspec.Struct, frozen=True):
+    """Something in the quarantine: a record (`seq`) that does not open or decode, or a resident (`ref`) whose rows are
+    withheld. `error`: the kind of error and the place in the program, nothing of what it was about."""
+
+    number: int
+    partition: int
+    ref: bytes | None
+    seq: int | None
+    since: date
+    error: str
+    orgs: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Aside({self.number})"
+
+
 class Batch(Protocol):
     """One transaction over one partition of a set of tables, with its position locked.
 
@@ -200,5 +216,17 @@ class ViewStore(Protocol):
         ...
 
     def positions(self) -> Mapping[int, int]:
-        """The last record applied per partition."""
+        """The last record applied per partition. Raises `NotYours` as `batch` does."""
+        ...
+
+    def aside(self) -> Sequence[Aside]:
+        """What is in the quarantine, oldest first."""
+        ...
+
+    def take_back(self, number: int) -> None:
+        """A record that opens after all leaves the quarantine; a resident leaves it when its rows are written."""
+        ...
+
+    def discard(self, number: int) -> None:
+        """Off the list; what is withheld stays so until something can be computed."""
         ...

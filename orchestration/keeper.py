@@ -57,6 +57,9 @@ SETTINGS = {
     "max_wal_size": "1GB",
     "checkpoint_timeout": "10min",
     "jit": "off",
+    # After a crash it ends, and the next client starts it: one that cannot recover, on a full disk, says why at once
+    # instead of trying for ever while everybody waits.
+    "restart_after_crash": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Nothing of a statement may reach the log, for it may be personal data. The first line of an error can hold a

@@ -33,6 +33,7 @@ from woonketen.projections.store import PostgresViews
 from woonketen.streams.admission import Admission, Receipt
 from woonketen.streams.log_pg import PostgresLog, verify
 from woonketen.streams.organisations import Organisation
+from woonketen.streams.quarantine import Quarantine
 from woonketen.streams.rebuild import Filled
 from woonketen.streams.worker import Progress, Worker
 
@@ -170,12 +171,20 @@ class Platform:
             self._processor,
             self._log,
             self.parts.vault,
-            PostgresViews(self._processor, self.parts.rulebook.code),
+            self._views,
             policy=self.parts.rulebook.policy,
             rules=self.parts.rulebook.rules,
             pseudonym_key=self.parts.keys.minted,
             partitions=self.admission.settings().partitions,
         )
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self._views, self._log, self.parts.vault, self.worker)
+
+    @cached_property
+    def _views(self) -> PostgresViews:
+        return PostgresViews(self._processor, self.parts.rulebook.code)
 
     # --- looks ---
 
@@ -197,6 +206,8 @@ class Platform:
 
     def explain(self, warning_id: str, user: str, known_on: date | None = None) -> dict[str, Any] | None:
         who = self._looker(user)
+        if who.role == "steward":
+            return self.residents.explain_feed(warning_id, known_on or self._today() - timedelta(days=1))
         ref = queries.resident_of_warning(self._owner, who, warning_id)
         found = None
         if ref is not None:
@@ -208,11 +219,13 @@ class Platform:
         return found
 
     def looks(self, user: str, resident: str | None = None) -> list[dict[str, Any]]:
-        """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too."""
+        """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too. `resident`: by the pseudonym
+        of this person's own organisation."""
         who = self._user(user)
-        if resident is not None:
-            raise ConfigurationError("A steward sees looks without residents.", "Leave --resident out.")
-        rows = queries.looks(self._owner, who)
+        ref = None if resident is None else self._resident(f"{who.org}:{resident}")
+        if who.role == "bewoner" and ref not in (None, who.ref):
+            raise ConfigurationError("A resident sees who looked at the own data only.", "Leave --resident out.")
+        rows = queries.looks(self._owner, who, ref)
         return [row | {"sentence": labels.look(row, TOWN)} for row in rows] if who.role == "bewoner" else rows
 
     def decisions(self, user: str) -> list[dict[str, Any]]:
@@ -316,14 +329,14 @@ class Platform:
         kinds = {each.org: each.kind for each in self.admission.organisations()}
         asked = questions.Question(event_type, recipient, purpose, day, fact_on or day)
         if resident is None:
-            return questions.in_general(asked, kinds, self.residents.world(day))
+            return questions.in_general(asked, kinds, self.parts.rulebook.policy)
         ref = self._resident(":".join(resident))
         return questions.of_resident(asked, kinds, self.residents.world(day), self.residents.facts(ref))
 
     # --- the log ---
 
     def log_stats(self) -> list[dict[str, Any]]:
-        positions = PostgresViews(self._processor, self.parts.rulebook.code).positions()
+        positions = self._views.positions()
         return [
             {"partition": partition, "end": end, "applied": positions.get(partition, 0),
              "lag": end - positions.get(partition, 0)}

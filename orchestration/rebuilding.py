@@ -15,10 +15,12 @@ import psycopg
 from woonketen.contracts import indicators, policy
 from woonketen.projections import sets
 from woonketen.projections.store import PostgresViews, count_differences
+from woonketen.streams.catch_up import finish, follow
 from woonketen.streams.code import code_of
+from woonketen.streams.course import Parts
 from woonketen.streams.kek import Keys
 from woonketen.streams.log_pg import PostgresLog
-from woonketen.streams.rebuild import Filled, Parts, fill, finish, follow
+from woonketen.streams.rebuild import Filled, fill
 from woonketen.streams.vault import PostgresVault
 from woonketen.streams.worker import Worker
 

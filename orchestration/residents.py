@@ -18,7 +18,7 @@ from woonketen.projections.people import User
 from woonketen.streams.admission import Settings
 from woonketen.streams.effective import effective
 from woonketen.streams.episodes import OPEN, feed_episodes, warn_feed
-from woonketen.streams.explain import explain
+from woonketen.streams.explain import explain, explain_feed
 from woonketen.streams.kek import Keys
 from woonketen.streams.show import shown
 from woonketen.streams.states import EVERYTHING, opened
@@ -62,6 +62,9 @@ class Residents:
         ]
         found.sort(key=lambda row: (-row.warn.severity, row.warn.opened_on, row.warn.id, row.key))
         return [_line(row) for row in found]
+
+    def explain_feed(self, warning_id: str, known_on: date) -> dict[str, Any] | None:
+        return explain_feed(warning_id, known_on + timedelta(days=1), self.world(known_on))
 
     def feeds(self, known_on: date) -> list[dict[str, Any]]:
         """Silent feeds, for a steward."""

@@ -69,14 +69,19 @@ def warnings(
     return rows
 
 
-def looks(owner: psycopg.Connection[Any], user: User) -> list[Row]:
-    """Who looked: a resident sees the looks at himself, a steward all. In the form of the Logboek Dataverwerkingen,
-    with organisation, role, purpose and fields beside it."""
+def looks(owner: psycopg.Connection[Any], user: User, ref: bytes | None = None) -> list[Row]:
+    """Who looked: a resident sees the looks at himself, a steward all, or with `ref` those at one resident. In the form
+    of the Logboek Dataverwerkingen, with organisation, role, purpose and fields beside it."""
     _refuse_others(owner, user, "looks")
+    where, values = "", []
+    if ref is not None:
+        with told():
+            found = owner.execute("SELECT encode(gate.looks_id(%b), 'hex')", [ref]).fetchone()
+        where, values = " WHERE data_subject_id = %s", list(found or ())
     with _looking(owner, user) as cursor:
-        rows = [_ldv(row) for row in _fetch(cursor, "SELECT * FROM view_looks.ldv ORDER BY start_time, span_id")]
+        rows = _fetch(cursor, f"SELECT * FROM view_looks.ldv{where} ORDER BY start_time, span_id", values)
         _record(cursor, "looks", [], _fields("looks"))
-    return rows
+    return [_ldv(row) for row in rows]
 
 
 def decisions(owner: psycopg.Connection[Any], user: User) -> list[Row]:

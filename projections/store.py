@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from woonketen.contracts.errors import ConfigurationError, NotYours
-from woonketen.contracts.ports import Kept, Shown
+from woonketen.contracts.ports import Aside, Kept, Shown
 from woonketen.projections.database import told
 from woonketen.projections.ddl import PEOPLE
 from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, TABLES, digest, lines_of
@@ -40,18 +40,33 @@ class PostgresViews:
         with told():
             return dict(
                 self._connection.execute(
-                    "SELECT partition, last FROM gate.position WHERE set = %s", [self._set()[0]]
+                    "SELECT partition, last FROM gate.position WHERE set = %s", [self._set()]
                 ).fetchall()
             )
 
+    def aside(self) -> Sequence[Aside]:
+        with told():
+            rows = self._connection.execute(
+                "SELECT id, partition, ref, seq, since, error, orgs FROM gate.quarantine"
+                " WHERE set = %s AND NOT discarded ORDER BY id",
+                [self._set()],
+            ).fetchall()
+        return [
+            Aside(number, partition, None if ref is None else bytes(ref), seq, since, error, tuple(orgs))
+            for number, partition, ref, seq, since, error, orgs in rows
+        ]
+
+    def take_back(self, number: int) -> None:
+        with told():
+            self._connection.execute("DELETE FROM gate.quarantine WHERE id = %s AND seq IS NOT NULL", [number])
+
+    def discard(self, number: int) -> None:
+        with told():
+            self._connection.execute("UPDATE gate.quarantine SET discarded = true WHERE id = %s", [number])
+
     def _locked(self, partition: int) -> PostgresBatch:
         while True:
-            name, code = self._set()
-            if code != self._code:
-                raise NotYours(
-                    "The views come from another version of the program, the policy or the indicators.",
-                    "Run `woonketen rebuild`.",
-                )
+            name = self._set()
             # The fence: whoever else writes this partition has committed when we get the row, or waits for us.
             row = self._connection.execute(
                 "SELECT last, closed, fingerprint FROM gate.position WHERE set = %s AND partition = %s FOR UPDATE",
@@ -59,18 +74,23 @@ class PostgresViews:
             ).fetchone()
             if row is None:
                 raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
-            if self._set()[0] == name:  # a swap locks the position too, so from here on it waits
+            if self._set() == name:  # a swap locks the position too, so from here on it waits
                 last, closed, fingerprint = row
                 print_ = None if fingerprint is None else bytes(fingerprint)
                 return PostgresBatch(self._connection, name, partition, last, closed, print_)
 
-    def _set(self) -> tuple[str, str]:
+    def _set(self) -> str:
         condition = "live" if self._into is None else "name = %s"
         values = [] if self._into is None else [self._into]
         row = self._connection.execute(f"SELECT name, code FROM gate.set WHERE {condition}", values).fetchone()
         if row is None:
             raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
-        return row[0], row[1]
+        if row[1] != self._code:
+            raise NotYours(
+                "The views come from another version of the program, the policy or the indicators.",
+                "Run `woonketen rebuild`.",
+            )
+        return str(row[0])
 
 
 class PostgresBatch:

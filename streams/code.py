@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,11 +19,12 @@ _NO_MATTER = frozenset(
     }
 )  # fmt: skip
 _STREAMS = (
-    "conclusions.py", "conditions.py", "derive.py", "effective.py", "episodes.py", "everybody.py", "explain.py",
-    "fold.py", "judge", "picture", "show", "step.py", "visible.py", "world.py",
+    "conclusions.py", "conditions.py", "counting.py", "derive.py", "effective.py", "episodes.py", "everybody.py",
+    "explain.py", "fold.py", "judge", "picture", "reading.py", "show", "step.py", "turn.py", "visible.py", "world.py",
 )  # fmt: skip
 
 
+@cache
 def code_of(policy: str, indicators: str) -> str:
     """A hash over the code that makes rows and warnings, and over the texts of the policy and of the indicators."""
     told = sha256(f"{FORMAT}\0{policy}\0{indicators}".encode())

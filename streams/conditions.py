@@ -123,7 +123,9 @@ class Conditions:
         if rule.state == "C":
             answer = self.standing(rule).answer
             return "never_asked" if answer == "granted" else answer  # asked, but not for data of that day
-        return "objected" if rule.state == "O" and self._objected else "rule"
+        if rule.state == "O":
+            return "objected" if self._objected else "efforts_missing"
+        return "rule"
 
     def standing(self, rule: Rule) -> consent.Standing:
         names: tuple[str, ...] = (rule.category,)

@@ -77,9 +77,9 @@ def retracted(facts: Iterable[Fact], day: date | None) -> Facts:
     if not gone:
         return Facts([])
     told: dict[bytes, _Stamp] = {}
-    left = {_key(fact) for fact in _applied(rest, corrections, gone, told)}
+    left = {business_key(fact) for fact in _applied(rest, corrections, gone, told)}
     taken = _applied([fact for fact in rest if (fact.key, fact.org) in gone], corrections, set(), told)
-    return effective((fact for fact in taken if _key(fact) not in left), day)
+    return effective((fact for fact in taken if business_key(fact) not in left), day)
 
 
 _Target = tuple[bytes, str]
@@ -152,7 +152,8 @@ def _says(fact: Fact) -> Any:
     return (fact.type, fact.corrected, fact.data)
 
 
-def _key(fact: Fact) -> Any:
+def business_key(fact: Fact) -> Any:
+    """What two events of one business fact have in common; the event's own key where the type knows none."""
     named = _BUSINESS_KEY.get(fact.type)
     return fact.key if named is None else (named[0], fact.org, named[1](fact.data))
 

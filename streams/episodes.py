@@ -9,15 +9,16 @@ from datetime import date, timedelta
 
 import msgspec
 
+from woonketen.contracts import consent
 from woonketen.contracts.calendar import add_workdays
 from woonketen.contracts.facts import Facts
 from woonketen.contracts.indicators import Indicator
-from woonketen.streams.judge import EVALUATE, TRIGGERS, judge_one, warning_id
+from woonketen.streams.judge import EVALUATE, TRIGGERS, judge_one, nothing_owed, warning_id
 from woonketen.streams.judge.course import Course, courses
 from woonketen.streams.judge.episode import OPEN, Episode, turn_of
 from woonketen.streams.judge.evening import Evening, Judgement, Phrase
 from woonketen.streams.judge.feeds import silences
-from woonketen.streams.judge.machine import Turn
+from woonketen.streams.judge.machine import NOTHING, Turn
 from woonketen.streams.judge.viewing import sees, warn, warn_feed
 from woonketen.streams.world import World
 
@@ -25,19 +26,22 @@ __all__ = ["OPEN", "Episode", "episodes", "feed_episodes", "next_change", "sees"
 
 ANSWER_WITHIN = 5
 """Working days in which a contest is answered."""
+NONE = Facts([])
 PROVISIONAL = "arrears_escalating"
 """What calls for attention at once is shown before its evening: severity 3 of this indicator."""
 
 
-def episodes(facts: Facts, day: date, world: World, ref: bytes = b"") -> list[Episode]:
+def episodes(facts: Facts, day: date, world: World, ref: bytes = b"", gone: Facts = NONE) -> list[Episode]:
     """Every episode of one resident, oldest first, and the provisional notice of the day if there is one.
 
-    `facts`: all of them, effective on `day`, the warnings among them. With `ref` a notice has the id of the episode
-    that it becomes tonight.
+    `facts`: all of them, effective on `day`, the warnings among them. `gone`: what was taken back
+    (`effective.retracted`), so that who saw a warning hears that it is void. With `ref` a notice has the id of the
+    episode that it becomes tonight.
     """
     known = courses(facts)
-    found = {course.warning_id: _episode(course, facts, day, world) for course in known}
-    notice = _provisional(facts, day, world, known, ref)
+    found = {course.warning_id: _episode(course, facts, day, world, gone) for course in known}
+    tonight = _tonight(facts, day, world, ref)
+    notice = _provisional(tonight, facts, day, world, known, named=bool(ref))
     if notice is not None:
         found[notice.id] = notice
     return list(found.values())
@@ -46,15 +50,18 @@ def episodes(facts: Facts, day: date, world: World, ref: bytes = b"") -> list[Ep
 def next_change(facts: Facts, day: date, world: World) -> date | None:
     """The next day after `day` on which by itself another answer is due from anything here: what a sentence rests on
     changes, another viewer's turn comes, a notice may appear."""
+    known = courses(facts)
     days = []
-    for course in courses(facts):
+    for course in known:
         rule = world.rules.indicators.get(course.indicator)
         if rule is None or not course.open:
             continue
         days.append(_judged(course.indicator, facts, day, world).wake)
         days += [turn_of(each, course.opened_on) for each in rule.viewers if each.after_workdays]
-    if not TRIGGERS[PROVISIONAL].isdisjoint(facts.types()):
-        days.append(_tonight(facts, day, world, b"").wake)
+    tonight = _tonight(facts, day, world, b"")
+    days.append(tonight.wake)
+    if _provisional(tonight, facts, day, world, known, named=False) is not None:
+        days.append(day + timedelta(days=1))  # a notice lives for one day
     return min((on for on in days if on is not None and on > day), default=None)
 
 
@@ -88,7 +95,7 @@ def feed_episodes(world: World, day: date) -> list[Episode]:
     return found
 
 
-def _episode(course: Course, facts: Facts, day: date, world: World) -> Episode:
+def _episode(course: Course, facts: Facts, day: date, world: World, gone: Facts) -> Episode:
     rule = world.rules.indicators.get(course.indicator)
     contest = course.contest
     made = Episode(
@@ -111,10 +118,15 @@ def _episode(course: Course, facts: Facts, day: date, world: World) -> Episode:
     )
     if rule is None:
         return made
-    return _resting(made, course, facts, day, world)
+    return _resting(made, course, facts, day, world, gone)
 
 
-def _resting(made: Episode, course: Course, facts: Facts, day: date, world: World) -> Episode:
+def _objected(made: Episode, rule: Indicator, facts: Facts, day: date) -> bool:
+    objecting = made.open and rule.about == "resident" and bool(facts.of("objection.recorded"))
+    return objecting and consent.objected(facts, "warnings", day)
+
+
+def _resting(made: Episode, course: Course, facts: Facts, day: date, world: World, gone: Facts) -> Episode:
     """What it rests on: now, while it holds; else on the evening that gave it its severity."""
     told_on, judged = course.level_on, None
     if course.open:
@@ -124,7 +136,7 @@ def _resting(made: Episode, course: Course, facts: Facts, day: date, world: Worl
     if told_on != day or judged is None:
         judged = _judged(course.indicator, facts, told_on, world)
     named = set(course.evidence) | set(course.level_evidence)
-    opened_with = [fact for fact in facts if fact.id in named]
+    opened_with = [fact for each in (facts, gone) for fact in each if fact.id in named]
     rests_on = {fact.key: fact for fact in (*opened_with, *judged.evidence)}
     return msgspec.structs.replace(
         made,
@@ -132,6 +144,7 @@ def _resting(made: Episode, course: Course, facts: Facts, day: date, world: Worl
         shares=judged.shares,
         context=judged.context,
         parties=judged.parties or made.parties,
+        objected=_objected(made, world.rules[made.indicator], facts, day),
         told_on=told_on,
     )
 
@@ -154,21 +167,23 @@ def _judged(indicator: str, facts: Facts, day: date, world: World) -> Judgement:
 
 def _tonight(facts: Facts, day: date, world: World, ref: bytes) -> Turn:
     """What the close of the open day would emit. Who is silent tonight is not known yet; who was last night is."""
+    if TRIGGERS[PROVISIONAL].isdisjoint(facts.types()) or nothing_owed(PROVISIONAL, facts):
+        return NOTHING
     return judge_one(PROVISIONAL, facts, facts, ref, day, world, world.silent(day - timedelta(days=1)))
 
 
-def _provisional(facts: Facts, day: date, world: World, known: list[Course], ref: bytes) -> Episode | None:
-    if TRIGGERS[PROVISIONAL].isdisjoint(facts.types()):
-        return None
-    for emission in _tonight(facts, day, world, ref).emissions:
+def _provisional(
+    tonight: Turn, facts: Facts, day: date, world: World, known: list[Course], named: bool
+) -> Episode | None:
+    """`named`: whether tonight's ids are those of this resident."""
+    for emission in tonight.emissions:
         told = emission.payload
         if emission.type not in ("warning.opened", "warning.raised") or told.severity < 3:
             continue
         rule, judged = world.rules[PROVISIONAL], _judged(PROVISIONAL, facts, day, world)
         running = next((course for course in known if course.warning_id == told.warning_id), None)
-        named = bool(ref) or running is not None
         return Episode(
-            id=told.warning_id if named else warning_id(judged.evidence[0].key, rule.id, day),
+            id=told.warning_id if named or running is not None else warning_id(judged.evidence[0].key, rule.id, day),
             indicator=rule.id,
             severity=told.severity,
             state="provisional",

@@ -13,55 +13,27 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import date, timedelta
 from itertools import groupby
 from multiprocessing import get_context
-from typing import Any, Protocol
 
 import msgspec
-import psycopg
 
+from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.facts import Fact, Record
-from woonketen.contracts.indicators import Rules
-from woonketen.contracts.policy import Policy
-from woonketen.contracts.ports import Batch, Kept, Shown, Vault, ViewStore
+from woonketen.contracts.ports import Batch, Shown
 from woonketen.streams.conclusions import is_own
-from woonketen.streams.everybody import Everybody, rows_print
+from woonketen.streams.course import Course, Parts, ahead_of, read_course
+from woonketen.streams.everybody import rows_print
 from woonketen.streams.fold import empty, fold
-from woonketen.streams.reading import Stretch, read_stretch
-from woonketen.streams.states import States, Unreadable, opened
-from woonketen.streams.step import SOON, Closing, evenings, present
-from woonketen.streams.turn import CHUNK, chunks, stop_the_line
-from woonketen.streams.worker import LARGEST, Log, show_complexes
+from woonketen.streams.states import Unreadable, opened
+from woonketen.streams.step import SOON, evenings, present
+from woonketen.streams.turn import place, stop_the_line
 
 GATHERED = 10_000
 """Records in memory at once: their keys are fetched with one question."""
 WATCH_SECONDS = 1.0
-
-
-class Streaming(Protocol):
-    def stream_residents(self, partition: int, upto: int) -> Iterator[Record]: ...
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a rebuild works with, in a process of its own. `views` writes the fresh set; `stream` is a log on a
-    connection of its own, because reading keeps it busy; `connection` is the one of log, vault and views."""
-
-    connection: psycopg.Connection[Any]
-    log: Log
-    vault: Vault
-    views: ViewStore
-    stream: Streaming
-    policy: Policy
-    rules: Rules
-    pseudonym_key: bytes
-
-    def everybody(self) -> Everybody:
-        return Everybody(self.policy, self.rules, self.pseudonym_key)
-
 
 Build = Callable[[], AbstractContextManager[Parts]]
 """Makes the parts; a function that can be sent to another process."""
@@ -105,6 +77,8 @@ def fill(
             for job in as_completed(jobs):
                 filled += job.result()
                 on_progress(filled)
+        except BrokenProcessPool:
+            raise WoonketenError("A process of the rebuild ended.", "Run `woonketen rebuild` again.") from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -117,8 +91,10 @@ def fill_partition(parts: Parts, partition: int, upto: int, *, verify: bool = Fa
         return Filled()
     with parts.views.batch(partition) as batch:
         course = read_course(parts, partition, upto, every_evening=verify)
+        for seq, day, error in course.broken:
+            batch.set_aside(seq, day, error)
         filling = _Filling(parts, batch, course, verify)
-        ahead = _ahead(parts, partition, upto, course.closed)
+        ahead = ahead_of(parts, partition, upto, course.closed)
         residents = groupby(parts.stream.stream_residents(partition, upto), key=lambda record: record.ref or b"")
         for gathered in _gather(residents):
             filling.take(gathered, ahead)
@@ -126,51 +102,6 @@ def fill_partition(parts: Parts, partition: int, upto: int, *, verify: bool = Fa
         stop_the_line(filling.done.broken, filling.done.facts)
         batch.move(upto, course.closed, course.judged + rows_print(course.world, course.open_day))
         return filling.done
-
-
-@dataclass
-class Course:
-    """The closes of a partition and what was known about everybody. `seqs`: where the closes lie; `closings`: only
-    where every evening is wanted."""
-
-    everybody: Everybody
-    open_day: date
-    judged: bytes = b""
-    seqs: list[int] = field(default_factory=list)
-    closings: list[Closing] = field(default_factory=list)
-
-    @property
-    def world(self) -> Any:
-        return self.everybody.world()
-
-    @property
-    def closed(self) -> date:
-        return self.open_day - timedelta(days=1)
-
-
-def read_course(parts: Parts, partition: int, upto: int, *, every_evening: bool) -> Course:
-    records = parts.log.of_everybody(partition, upto)
-    first = parts.log.read(partition, 0, 1)
-    facts = opened(records, parts.vault)
-    everybody = parts.everybody()
-    course = Course(everybody, first[0].day)
-    last = max((at for at, record in enumerate(records) if record.kind == "day_closed"), default=-1)
-    for part in (slice(0, last + 1), slice(last + 1, None)):
-        if not records[part]:
-            continue
-        if every_evening:
-            stretch = read_stretch(records[part], facts[part], everybody, _closed(course), course.judged)
-            course.closings += stretch.closings
-            course.judged = stretch.judged
-        else:
-            everybody.add(fact for fact in facts[part] if isinstance(fact, Fact))
-        course.seqs += [record.seq for record in records[part] if record.kind == "day_closed"]
-        if part.start == 0:
-            day = records[last].day
-            course.open_day = day + timedelta(days=1)
-            if not every_evening:
-                course.judged = everybody.world().fingerprint(day)
-    return course
 
 
 class _Filling:
@@ -202,7 +133,7 @@ class _Filling:
             except Exception as error:  # noqa: BLE001 (one resident that cannot be computed must not stop the others)
                 self.done += Filled(withheld=1)
                 orgs = sorted({fact.org for _, fact in known})
-                self._batch.withhold(ref, self._course.open_day, type(error).__name__, orgs)
+                self._batch.withhold(ref, self._course.open_day, place(error), orgs)
         self._batch.show(shown, {})
 
 
@@ -213,84 +144,6 @@ def _replay(ref: bytes, known: Sequence[tuple[Record, Fact]], course: Course) ->
     replayed = evenings(empty(ref), arrivals, course.closings, None)
     made = {each.fact.key: (each.fact.type, each.fact.data) for each in replayed.conclusions}
     return sum(on_log.get(key) != made.get(key) for key in on_log.keys() | made.keys())
-
-
-# --- catching up ------------------------------------------------------------------------------------------------------
-
-
-def follow(parts: Parts, partition: int, upto: int) -> int:
-    """Brings a rebuilt partition to a later position of the live set, whose worker has judged and appended already.
-    Returns the number of records."""
-    applied = 0
-    while True:
-        with parts.views.batch(partition) as batch:
-            records = parts.log.read(partition, batch.after, min(LARGEST, upto - batch.after))
-            if records:
-                _follow(parts, partition, batch, records)
-        applied += len(records)
-        if not records or records[-1].seq >= upto:
-            return applied
-
-
-def _follow(parts: Parts, partition: int, batch: Batch, records: Sequence[Record]) -> None:
-    everybody = parts.everybody()
-    before = parts.log.of_everybody(partition, batch.after)
-    everybody.add(fact for fact in opened(before, parts.vault) if isinstance(fact, Fact))
-    prints = batch.fingerprint or b""
-    stretch = read_stretch(records, opened(records, parts.vault), everybody, batch.closed, prints[:16])
-    for seq, day, error in stretch.broken:
-        batch.set_aside(seq, day, error)
-    rows = rows_print(stretch.world, stretch.open_day)
-    refs = {*stretch.arrivals, *stretch.own, *_ahead(parts, partition, stretch.upto, stretch.closed)}
-    due = batch.kept() if rows != prints[16:] else batch.due(stretch.closed) if stretch.closings else {}
-    states = States(parts.log, parts.vault, partition, cached=0)
-    for chunk in chunks(sorted({*refs, *due}), CHUNK):
-        kept = batch.kept(chunk)
-        _show_anew(batch, states, chunk, kept, stretch)
-    batch.move(stretch.upto, stretch.closed, stretch.judged + rows)
-
-
-def _show_anew(
-    batch: Batch, states: States, refs: Sequence[bytes], kept: Mapping[bytes, Kept], stretch: Stretch
-) -> None:
-    shown = []
-    for ref, state in states.load(refs, stretch.upto, stretch.closed).items():
-        try:
-            shown.append(present(state, stretch.open_day, stretch.world, SOON))
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 (see above)
-            orgs = sorted({fact.org for fact in state.facts.values()})
-            batch.withhold(ref, stretch.open_day, type(error).__name__, orgs)
-    batch.show(shown, kept)
-
-
-def finish(parts: Parts, partitions: Iterable[int]) -> None:
-    """The rows about complexes, once all partitions are there."""
-    positions = parts.views.positions()
-    partition = min(partitions)
-    if not positions.get(partition):
-        return
-    with parts.views.batch(partition) as batch:
-        course = read_course(parts, partition, batch.after, every_evening=False)
-        show_complexes(batch, course.world, course.open_day)
-
-
-# --- steps ------------------------------------------------------------------------------------------------------------
-
-
-def _closed(course: Course) -> date | None:
-    return course.open_day - timedelta(days=1) if course.seqs else None
-
-
-def _ahead(parts: Parts, partition: int, upto: int, closed: date) -> dict[bytes, list[Record]]:
-    """What was concluded up to the last close and lies behind the position: it is part of the rows at it."""
-    records = parts.log.ahead(partition, upto, closed)
-    found: dict[bytes, list[Record]] = {}
-    for record, fact in zip(records, opened(records, parts.vault), strict=True):
-        if isinstance(fact, Fact) and is_own(fact, record.day) and record.ref is not None:
-            found.setdefault(record.ref, []).append(record)
-    return found
 
 
 def _gather(residents: Iterable[tuple[bytes, Iterator[Record]]]) -> Iterator[list[tuple[bytes, list[Record]]]]:

@@ -11,10 +11,10 @@ from datetime import date
 
 import msgspec
 
-from woonketen.contracts.facts import Fact, Facts, State
+from woonketen.contracts.facts import Fact, State
 from woonketen.contracts.ports import Shown
 from woonketen.streams.conclusions import Conclusion
-from woonketen.streams.effective import effective
+from woonketen.streams.counting import Counting
 from woonketen.streams.fold import fold
 from woonketen.streams.judge import judge
 from woonketen.streams.show import shown
@@ -42,16 +42,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 def settle(state: State, closing: date, world: World) -> Judged:
     """What is concluded at the close of a day; it is known at once. A resident that became another is not judged."""
-    facts = effective(state.facts.values(), closing)
-    if facts.of("subject.merged"):
-        return Judged(state, (), None)
-    prior = Facts(fact for fact in state.facts.values() if fact.type.startswith("warning."))
-    emissions, wake = judge(facts, prior, state.ref, closing, world)
-    conclusions = [Conclusion(state.ref, closing, each) for each in emissions]
-    # A fact dated in the future begins to count on its own day.
-    ahead = [fact.happened for fact in state.facts.values() if fact.happened > closing]
-    judge_on = min(ahead + ([] if wake is None else [wake]), default=None)
-    return Judged(fold(state, [each.fact for each in conclusions]), conclusions, judge_on)
+    return _settle(state, Counting(state), closing, world)
 
 
 def evenings(
@@ -60,22 +51,42 @@ def evenings(
     """One resident through several closes. An arrival `(i, fact)` lies before `closings[i]`, and is judged there; one
     behind the last close waits for the next one (`SOON`)."""
     concluded: list[Conclusion] = []
+    counting: Counting | None = None
     arrived = 0
     for at, closing in enumerate(closings):
         first = arrived
         while arrived < len(arrivals) and arrivals[arrived][0] <= at:
             arrived += 1
         if arrived > first:
-            state = fold(state, [fact for _, fact in arrivals[first:arrived]])
-        due = arrived > first or closing.everybody or (judge_on is not None and judge_on <= closing.day)
-        if due:
-            judged = settle(state, closing.day, closing.world)
+            facts = [fact for _, fact in arrivals[first:arrived]]
+            state = fold(state, facts)
+            if counting is not None:
+                counting.add(state, facts)
+        if arrived > first or closing.everybody or (judge_on is not None and judge_on <= closing.day):
+            counting = counting or Counting(state)
+            judged = _settle(state, counting, closing.day, closing.world)
             state, judge_on = judged.state, judged.judge_on
             concluded.extend(judged.conclusions)
     if arrived < len(arrivals):
         state = fold(state, [fact for _, fact in arrivals[arrived:]])
         judge_on = SOON
     return Judged(state, concluded, judge_on)
+
+
+def _settle(state: State, counting: Counting, closing: date, world: World) -> Judged:
+    facts = counting.on(closing)
+    if facts.of("subject.merged"):
+        return Judged(state, (), None)
+    emissions, wake = judge(facts, counting.warnings(), state.ref, closing, world)
+    begins = counting.begins_on(closing)
+    judge_on = min((day for day in (wake, begins) if day is not None), default=None)
+    if not emissions:
+        return Judged(state, (), judge_on)
+    conclusions = [Conclusion(state.ref, closing, each) for each in emissions]
+    told = [each.fact for each in conclusions]
+    state = fold(state, told)
+    counting.add(state, told)
+    return Judged(state, conclusions, judge_on)
 
 
 def present(state: State, day: date, world: World, judge_on: date | None = None) -> Shown:

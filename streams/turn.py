@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
@@ -15,7 +16,7 @@ from woonketen.contracts.records import fact_draft, pack
 from woonketen.streams.conclusions import Conclusion
 from woonketen.streams.reading import Stretch
 from woonketen.streams.states import States
-from woonketen.streams.step import SOON, evenings, present
+from woonketen.streams.step import evenings, present
 
 CHUNK = 500
 """Residents in memory at once, and written with one statement a table."""
@@ -112,7 +113,7 @@ class Turn:
         self._states.drop(state.ref)
         arrived = [fact for _, fact in self._stretch.arrivals.get(state.ref, ())]
         orgs = sorted({fact.org for fact in (*state.facts.values(), *arrived)})
-        self._batch.withhold(state.ref, self._stretch.open_day, type(error).__name__, orgs)
+        self._batch.withhold(state.ref, self._stretch.open_day, place(error), orgs)
 
 
 def with_keys(
@@ -123,6 +124,15 @@ def with_keys(
     for each in conclusions:
         facts[each.fact.key] = msgspec.structs.replace(each.fact, kid=kids[each.scope])
     return State(state.ref, facts)
+
+
+def place(error: Exception) -> str:
+    """Kind and place of an error; its message may quote a value, so it is not told."""
+    at = "?"
+    for frame in traceback.extract_tb(error.__traceback__):
+        if "woonketen" in frame.filename:
+            at = f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno}"
+    return f"{type(error).__name__} at {at}"
 
 
 def stop_the_line(failed: int, of: int) -> None:
@@ -138,6 +148,3 @@ def chunks(refs: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
     left = iter(refs)
     while chunk := list(islice(left, size)):
         yield chunk
-
-
-__all__ = ["SOON", "StopTheLine", "Turn", "chunks", "step_resident", "stop_the_line"]

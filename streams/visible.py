@@ -21,8 +21,8 @@ from woonketen.streams.world import World
 
 class Decision(msgspec.Struct, frozen=True):
     """An answer with its reason: `rule` (the rule named allows or forbids), `own`, `consent`; `refused`, `withdrawn`,
-    `expired`, `never_asked`, `objected`; `no_rule` (nothing applies, so it is forbidden); `notice` (the resident was
-    not told yet), `flag` (safety). `rule` is the id of the rule, empty for none."""
+    `expired`, `never_asked`, `objected`, `efforts_missing`; `no_rule` (nothing applies, so it is forbidden); `notice`
+    (the resident was not told yet), `flag` (safety). `rule` is the id of the rule, empty for none."""
 
     allow: bool
     state: str

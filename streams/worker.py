@@ -144,12 +144,17 @@ class Worker:
                     return
                 line = self._line(partition, batch)
                 judged = (batch.fingerprint or b"")[:PRINT]
-                stretch = Stretch(line.everybody.world(), batch.closed, batch.after, judged)
+                open_day = batch.closed + timedelta(days=1)
+                stretch = Stretch(line.everybody.world(), open_day, batch.after, judged)
                 stretch.arrivals = {ref: [] for ref in refs}
                 self._step(partition, batch, line, stretch)
         except BaseException:
             self._lines.pop(partition, None)
             raise
+
+    def forget(self, partition: int) -> None:
+        """Drops what is in memory of a partition."""
+        self._lines.pop(partition, None)
 
     def _line(self, partition: int, batch: Batch) -> Line:
         line = self._lines.get(partition)

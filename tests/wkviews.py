@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -13,10 +13,14 @@ from typing import Any
 
 import builders
 import psycopg
+from psycopg.rows import dict_row
 
 import woonketen.streams
+from woonketen.contracts.facts import Sealed
+from woonketen.contracts.records import open_records, unpack
 from woonketen.orchestration.rebuilding import Source, make_worker
 from woonketen.projections import people, queries, sets
+from woonketen.projections.ddl import PEOPLE
 from woonketen.projections.migrate import Migration, migrate
 from woonketen.projections.people import User
 from woonketen.streams import admission
@@ -61,9 +65,10 @@ def source_of(dsn: str) -> Source:
 class Town:
     """The organisations of the samples with one agreement, on a database; events go in as partners send them."""
 
-    dsn: str
+    dsn: str = field(repr=False)
     owner: psycopg.Connection[Any]
     admission: Admission
+    vault: PostgresVault
     worker: Worker
     source: Source
 
@@ -91,6 +96,12 @@ class Town:
         self.tell(builders.event("subject.linked", subject, source=builders.source_of(org), link_code=code))
         return subject
 
+    def register(self, org: str, **more: Any) -> None:
+        """Again, with something changed."""
+        self.admission.register_org(
+            Organisation(org=org, kind=builders.KINDS[org], sources=(builders.SOURCES[org],), **more)
+        )
+
     def close(self, day: date, until: date | None = None) -> None:
         self.admission.close_through(day, until)
 
@@ -103,6 +114,12 @@ class Town:
     def see(self, user: User, name: str | None = None) -> list[dict[str, Any]]:
         return queries.view(self.owner, user, name or user.role)
 
+    def log(self) -> list[Sealed]:
+        """All that stands on the log about residents, partition by partition."""
+        log = PostgresLog(self.admission._connection, self.vault)
+        records = [record for partition in range(PARTITIONS) for record in log.read(partition, 0, 1_000_000)]
+        return [unpack(clear) for record, clear in open_records(records, self.vault) if record.ref and clear]
+
     def ref(self, n: int) -> bytes:
         found = self.admission.resident_of(builders.GEMEENTE, f"G-{n}")
         assert found is not None
@@ -110,8 +127,8 @@ class Town:
 
 
 @contextmanager
-def town(dsn: str, *, day: date = FIRST_DAY) -> Iterator[Town]:
-    """Made when the database is empty."""
+def town(dsn: str, *, day: date = FIRST_DAY, organisations: Callable[[Town], None] | None = None) -> Iterator[Town]:
+    """On an empty database. Without `organisations` those of the samples, with an agreement."""
     source = source_of(dsn)
     with (
         psycopg.connect(dsn, autocommit=True) as owner,
@@ -124,8 +141,11 @@ def town(dsn: str, *, day: date = FIRST_DAY) -> Iterator[Town]:
         vault = PostgresVault(processor, keys)
         vault.check()
         admitting = Admission(processor, keys, vault, PostgresLog(processor, vault))
-        made = Town(dsn, owner, admitting, worker, source)
-        _settle(made, day)
+        made = Town(dsn, owner, admitting, vault, worker, source)
+        if organisations is None:
+            _settle(made, day)
+        else:
+            organisations(made)
         yield made
 
 
@@ -135,6 +155,17 @@ def make_worker_of(source: Source) -> Iterator[Worker]:
         prepare(owner, code=source.code)
     with make_worker(source, PARTITIONS) as worker:
         yield worker
+
+
+def rows_of(owner: psycopg.Connection[Any], in_set: str | None = None, *, ref: bool = False) -> dict[str, list[Any]]:
+    """Everything in the tables of a set (the live one), in a fixed order."""
+    in_set = in_set or sets.live_set(owner)[0]
+    found: dict[str, list[Any]] = {}
+    for table in (*PEOPLE, "contribution", "complex"):
+        with owner.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(f"SELECT * FROM {in_set}.{table}").fetchall()  # type: ignore[call-overload]
+        found[table] = rows if ref else sorted(map(str, rows))
+    return found
 
 
 def _settle(made: Town, day: date) -> None:

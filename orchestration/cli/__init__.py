@@ -124,7 +124,10 @@ def _code(error: Exception) -> int:
 
 
 def _is_database(error: Exception) -> bool:
-    return type(error).__module__.startswith("psycopg") and type(error).__name__ in {
+    if not type(error).__module__.startswith("psycopg"):
+        return False
+    severity = getattr(getattr(error, "diag", None), "severity_nonlocalized", None)
+    return severity in ("PANIC", "FATAL") or type(error).__name__ in {
         "OperationalError",
         "AdminShutdown",
         "CrashShutdown",

@@ -41,6 +41,8 @@ class Context:
             return settings(tomllib.loads(path.read_text(encoding="utf-8")), os.environ)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError):
             raise ConfigurationError(f"{path} is not a TOML file.", "Write one `key = value` a line.") from None
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}.", "Name a file.") from None
 
     @contextmanager
     def platform(self) -> Iterator[Platform]:

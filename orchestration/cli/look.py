@@ -12,7 +12,7 @@ from woonketen.orchestration.cli.base import Context, command, pass_shared
 from woonketen.orchestration.cli.feed import DAY
 
 VIEWS = [
-    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "schuldhulp", "steward_consents",
+    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "schuldhulp", "steward_consents",
     "steward_feeds", "steward_refusals", "steward_requests", "vrijwilliger", "wijkteam", "zorgaanbieder",
 ]  # fmt: skip
 WHY = ["resident_request", "complaint", "incident", "audit"]
@@ -26,7 +26,7 @@ KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was 
 @click.option("--resident", metavar="S", help="Only this resident, by the person's own organisation's pseudonym.")
 @pass_shared
 def view(shared: Context, name: str, user: str, resident: str | None) -> None:
-    """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie,
+    """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie, looks,
     schuldhulp, steward_consents, steward_feeds, steward_refusals, steward_requests, vrijwilliger, wijkteam,
     zorgaanbieder."""
     with shared.platform() as platform:
@@ -98,7 +98,7 @@ def decide(
 
 @command()
 @AS
-@click.option("--resident", metavar="S", help="For a steward: only this resident.")
+@click.option("--resident", metavar="S", help="Only this resident, by the pseudonym of the person's own organisation.")
 @click.option("--decisions", is_flag=True, help="For a steward: every request and its answer, denials too.")
 @click.option("--who", "look_id", metavar="LOOK_ID", help="For a steward, with --reason: which person it was.")
 @click.option("--reason", type=click.Choice(WHY), help="Why a name is asked for; the resident can read it back.")

@@ -44,7 +44,8 @@ TRIGGERS: dict[str, frozenset[str]] = {
     "provisions_late": frozenset({"move.planned"}),
     "conditional_lease_deadline": frozenset({"lease.started"}),
 }
-"""Without a fact of one of these types the rule says nothing, so it is not asked."""
+"""Without a fact of one of these types the rule says nothing, so it is not asked. What takes over from another rule is
+judged before it."""
 
 __all__ = [
     "EVALUATE",
@@ -57,6 +58,7 @@ __all__ = [
     "courses",
     "judge",
     "judge_one",
+    "nothing_owed",
     "warning_id",
 ]
 
@@ -71,10 +73,12 @@ def judge(facts: Facts, prior: Facts, ref: bytes, day: date, world: World) -> tu
     """
     known = courses(prior, day) if len(prior) else []
     types = facts.types()
-    asked = [rule for rule in world.rules if rule.id in EVALUATE and not TRIGGERS[rule.id].isdisjoint(types)]
-    if known:
-        still = {course.indicator for course in known if course.open} - {rule.id for rule in asked}
-        asked = [rule for rule in world.rules if rule in asked or rule.id in still]
+    still = {course.indicator for course in known if course.open}
+    asked = [
+        world.rules[name]
+        for name, triggers in TRIGGERS.items()
+        if name in still or not (triggers.isdisjoint(types) or nothing_owed(name, facts))
+    ]
     if not asked:
         return [], None
     evening = Evening(facts, day, world, world.silent(day))
@@ -87,7 +91,7 @@ def judge(facts: Facts, prior: Facts, ref: bytes, day: date, world: World) -> tu
             emissions.append(turn.joined)
         if turn.wake is not None:
             days.append(turn.wake)
-    emissions += [emission for name in turns for emission in _doubles(known, name, evening, world.rules[name], ref)]
+    emissions += _doubles(known, evening, ref)
     return emissions, min(days, default=None)
 
 
@@ -104,12 +108,11 @@ def _turns(asked: list[Indicator], known: list[Course], evening: Evening, ref: b
     facts, day = evening.facts, evening.day
     ended = _enrolment_ended(facts, day)
     objected = bool(facts.of("objection.recorded")) and consent.objected(facts, "warnings", day)
-    attention = any(rule.pending for rule in asked) and _attention(evening)
     turns: dict[str, Turn] = {}
     for rule in asked:
         mine = [course for course in known if course.indicator == rule.id]
         running = next((course for course in mine if course.open), None)
-        machine = Machine(ref, rule, EVALUATE[rule.id], evening, attention)
+        machine = Machine(ref, rule, EVALUATE[rule.id], evening)
         stopped = (
             ("switched_off" if _switched_off(rule, evening) else None)
             or ("not_applicable" if ended else None)
@@ -128,9 +131,13 @@ def _enrolment_ended(facts: Facts, day: date) -> bool:
     return enrolment is not None and enrolment.closed_on is not None
 
 
-def _attention(evening: Evening) -> bool:
-    rule = evening.world.rules["attention_period"]
-    return not rule.switched_off.always and attention_period(evening.facts, evening.day, rule) is not None
+def nothing_owed(indicator: str, facts: Facts) -> bool:
+    """Most residents owe nothing, ever: the rules about money need not be asked."""
+    return (
+        indicator.startswith("arrears_")
+        and not facts.of("collection.step_taken")
+        and not any(fact.data.outstanding_cents for fact in facts.of("rent.balance_reported"))
+    )
 
 
 def _switched_off(rule: Indicator, evening: Evening) -> bool:
@@ -186,8 +193,15 @@ def _joined(rule: Indicator, turn: Turn, opened: dict[str, date]) -> bool:
     )
 
 
-def _doubles(known: list[Course], indicator: str, evening: Evening, rule: Indicator, ref: bytes) -> list[Emission]:
+def _doubles(known: list[Course], evening: Evening, ref: bytes) -> list[Emission]:
     """Two residents that turned out to be one may each bring an open episode; the one that opened first stays."""
-    found = [course for course in known if course.open and course.indicator == indicator][1:]
-    machine = Machine(ref, rule, EVALUATE[indicator], evening, False)
-    return [machine.double(course) for course in found]
+    first: set[str] = set()
+    found = []
+    for course in known:
+        if not course.open or course.indicator not in EVALUATE:
+            continue
+        if course.indicator in first:
+            rule = evening.world.rules[course.indicator]
+            found.append(Machine(ref, rule, EVALUATE[rule.id], evening).double(course))
+        first.add(course.indicator)
+    return found

@@ -17,7 +17,8 @@ OPEN = frozenset({"active", "acknowledged", "contested", "suspended", "provision
 class Episode(msgspec.Struct, frozen=True):
     """One episode. `state` is a word of indicators.md rule 5, or `provisional`; `owner` the role that answers for it,
     or `party`; `evidence` the ids it was opened with, `rests_on` those facts and what it rests on now; `shares` what it
-    says of each organisation it is about. `told_on`: the day whose facts its sentence is made from."""
+    says of each organisation it is about. `objected`: the resident objected, so it is hidden now and closed tonight.
+    `told_on`: the day whose facts its sentence is made from."""
 
     id: str
     indicator: str
@@ -38,6 +39,7 @@ class Episode(msgspec.Struct, frozen=True):
     rests_on: tuple[Fact, ...] = ()
     shares: tuple[Share, ...] = ()
     context: tuple[Fact, ...] = ()
+    objected: bool = False
     told_on: date | None = None
     told: tuple[Phrase, ...] = ()
 

@@ -78,10 +78,11 @@ class Evening:
     what is known now, there are none: a feed that is back has told what it had to tell.
     """
 
-    __slots__ = ("_assignments", "_leases", "_pauses", "day", "facts", "silent", "world")
+    __slots__ = ("_assignments", "_leases", "_pauses", "accounts", "day", "facts", "silent", "world")
 
     def __init__(self, facts: Facts, day: date, world: World, silent: frozenset[str] = frozenset()) -> None:
         self.facts, self.day, self.world, self.silent = facts, day, world, silent
+        self.accounts: Any = None  # `money` keeps here what both of its rules read
         self._leases: list[picture.Lease] | None = None
         self._assignments: list[picture.Assignment] | None = None
         self._pauses: list[picture.Pause] | None = None
@@ -112,7 +113,7 @@ class Evening:
         return self._pauses
 
     def in_pause(self, on: date) -> bool:
-        return any(each.on <= on <= each.until for each in self.pauses)
+        return bool(self.pauses) and any(each.on <= on <= each.until for each in self.pauses)
 
     def leaves_on(self, org: str) -> date | None:
         info = self.world.orgs.get(org)

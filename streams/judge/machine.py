@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.indicators import Indicator
 from woonketen.contracts.payloads import platform as w
+from woonketen.streams.judge.attention import attention_period
 from woonketen.streams.judge.course import Course
 from woonketen.streams.judge.evening import Evaluate, Evening, Judgement
 
@@ -51,7 +52,6 @@ class Machine(NamedTuple):
     rule: Indicator
     evaluate: Evaluate
     evening: Evening
-    attention: bool
 
     # What ends an episode whatever the facts say
 
@@ -139,8 +139,12 @@ class Machine(NamedTuple):
         return judged.level if judged.level or judged.below_exit else self.rule.lowest
 
     def _pending(self) -> int:
-        days = self.rule.pending
-        return (days + 1) // 2 if self.attention else days
+        """Days to wait; half of them, rounded up, in a period of attention."""
+        days, period = self.rule.pending, self.evening.world.rules["attention_period"]
+        if days == 0 or period.switched_off.always:
+            return days
+        attention = attention_period(self.evening.facts, self.evening.day, period)
+        return days if attention is None else (days + 1) // 2
 
     def _since(self, pending: int) -> date:
         """The first of the unbroken run of evenings on which the condition holds; no further back than needed."""

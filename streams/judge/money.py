@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from woonketen.contracts import dutch
 from woonketen.contracts.calendar import add_months
@@ -84,6 +84,12 @@ def _judge(evening: Evening, rule: Indicator, of_account: Any) -> Judgement:
 
 def _accounts(evening: Evening) -> tuple[list[Account], bool]:
     """The accounts that are not closed by the end of their lease, and whether any is."""
+    if evening.accounts is None:
+        evening.accounts = _read_accounts(evening)
+    return cast("tuple[list[Account], bool]", evening.accounts)
+
+
+def _read_accounts(evening: Evening) -> tuple[list[Account], bool]:
     by: dict[tuple[str, str], list[Fact]] = {}
     for fact in evening.of("rent.balance_reported"):
         by.setdefault((fact.org, fact.data.lease_id), []).append(fact)

@@ -24,10 +24,12 @@ AT_WORK = frozenset({"coach", "casusregisseur", "corporatie", "zorgaanbieder"})
 def sees(episode: Episode, to: Sight, world: World) -> bool:
     """Whether this viewer sees the episode: named among the viewers of its indicator, at its severity and by now, and
     with every input open for this resident. The resident sees all of them."""
+    rule = world.rules.indicators.get(episode.indicator)
+    if rule is None:
+        return False
     if to.to.role == "bewoner":
         return True
-    rule = world.rules.indicators.get(episode.indicator)
-    if rule is None or not to.open("warnings"):
+    if episode.objected or not to.open("warnings"):
         return False
     return any(_sees_as(viewer, rule, episode, to) for viewer in rule.viewers)
 
@@ -77,7 +79,8 @@ def _sees_as(viewer: Viewer, rule: Indicator, episode: Episode, to: Sight) -> bo
             return False
     elif viewer.role != role:
         return False
-    if severity < viewer.from_severity or to.day < turn_of(viewer, episode.opened_on):
+    turn = turn_of(viewer, episode.opened_on)
+    if severity < viewer.from_severity or to.day < turn or (episode.closed_on is not None and episode.closed_on < turn):
         return False
     if episode.contested_on is not None and severity < 3 and not _owns(episode, to.to):
         return False
@@ -93,6 +96,8 @@ def _input_open(category: str, rests_on: tuple[Fact, ...], to: Sight) -> bool:
     of_category = [fact for fact in rests_on if TYPES[fact.type].category == told]
     if not of_category:
         return to.open(category)
+    if to.to.role == "corporatie" and all(fact.org == to.to.org for fact in of_category):
+        return True  # its own, also when it took all of it back
     if category in DERIVED:
         return all(to.open(category, fact.happened) for fact in of_category)
     return all(to.allows(fact) for fact in of_category)

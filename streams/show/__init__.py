@@ -38,7 +38,8 @@ def shown(facts: Iterable[Fact], ref: bytes, day: date, world: World, judge_on: 
     known = list(facts)
     whenever = effective(known, None)
     counted = today(whenever, day)
-    case = Case(counted, ref, day, world, retracted(known, day))
+    gone = retracted(known, None)
+    case = Case(counted, ref, day, world, today(gone, day))
     pairs = _pairs(case)
     return Shown(
         ref=ref,
@@ -46,7 +47,7 @@ def shown(facts: Iterable[Fact], ref: bytes, day: date, world: World, judge_on: 
         warnings=_warning_rows(case, pairs),
         contributions=contributions(counted, day, world),
         judge_on=judge_on,
-        show_on=next_change(whenever, day, world),
+        show_on=next_change(whenever, day, world, gone),
     )
 
 

@@ -10,6 +10,7 @@ from woonketen.contracts import codes, consent
 from woonketen.contracts.calendar import add_workdays
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Facts
+from woonketen.contracts.recipient import Recipient
 from woonketen.contracts.views import Bewoner, CoachContact, ConsentLine, ContestLine, LeaseLine, Row
 from woonketen.contracts.views import Sight as SeenBy
 from woonketen.streams import picture
@@ -74,40 +75,41 @@ def _current(case: Case, look: Look, shown: Iterable[Pair]) -> dict[str, Any]:
 
 def who_sees_what(case: Case, shown: Iterable[Pair]) -> list[SeenBy]:
     """What each recipient really has in view today, and on which ground. Dutch, for the resident."""
-    found: dict[tuple[str, str, str], set[str]] = {}
+    by_look: dict[Recipient, tuple[Look, set[str]]] = {}
     for look, row in shown:
-        for category in _categories(case, look, row):
+        by_look.setdefault(look.to, (look, _categories(look)))[1].update(_derived(row))
+    found: dict[tuple[str, str, str], set[str]] = {}
+    for look, categories in by_look.values():
+        for category in categories:
             ground = _ground(case, look, category)
             found.setdefault((look.to.role, look.to.org, ground), set()).add(category)
     lines = []
-    for (role, org, ground), categories in sorted(found.items()):
+    for (role, org, ground), names in sorted(found.items()):
         lines.append(
             SeenBy(
                 recipient=f"{org} ({codes.label('role', role)})",
-                fields=sorted(codes.label("category", each) for each in categories),
+                fields=sorted(codes.label("category", each) for each in names),
                 ground=GROUNDS[ground],
             )
         )
     return lines
 
 
-def _categories(case: Case, look: Look, row: Row) -> set[str]:
-    found = {_CATEGORY_OF[short] for short, _ in look.seen.groups()}
-    data = row.data
-    if getattr(data, "arrears_level", None) is not None:
-        found.add("arrears_level")
-    if getattr(data, "coaching_runs", None) is not None:
-        found.add("coaching_runs")
-    if getattr(data, "warnings", None):
-        found.add("warnings")
-    return found
+def _categories(look: Look) -> set[str]:
+    return {_CATEGORY_OF[short] for short, _ in look.seen.groups()}
+
+
+def _derived(row: Row) -> list[str]:
+    """Categories of what no fact shows: derived values and warnings."""
+    return [name for name in ("arrears_level", "coaching_runs", "warnings") if getattr(row.data, name, None)]
 
 
 def _ground(case: Case, look: Look, category: str) -> str:
     if look.ended or look.sight.only_own:
         return "own"
     rules = case.world.policy.table(look.to.role, look.to.purpose).rules[category]
-    return rules[0].state if len(rules) == 1 else look.sight.state(category)[0]
+    found = rules[0].state if len(rules) == 1 else look.sight.state(category)[0]
+    return "S" if found == "-" else found  # a fact of a lease with coaching stays open when that lease ended
 
 
 def _coach(look: Look, day: date, world: World) -> CoachContact | None:

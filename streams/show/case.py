@@ -20,15 +20,14 @@ from woonketen.streams.visible import Sight, sight, visible
 from woonketen.streams.world import World
 
 NOTHING = Facts([])
-_EMPTY: list[Fact] = []
 _NONE: frozenset[str] = frozenset()
 T = TypeVar("T")
 
 
 class Look(msgspec.Struct, frozen=True):
     """One recipient and what that one may see. `ended`: nothing but own facts, because the enrolment is over, or (which
-    nobody can tell from it) a safety flag stands. `resident` is the organisation's own pseudonym. `last`: who
-    published what is seen, and the day of the last of it."""
+    nobody can tell from it) a safety flag stands. `resident` is the organisation's own pseudonym. `sources`: who
+    published what is seen. `narrowed`: types of which not everything is seen."""
 
     to: Recipient
     sight: Sight
@@ -36,7 +35,6 @@ class Look(msgspec.Struct, frozen=True):
     ended: bool
     resident: str
     corrected: bool
-    last: dict[str, date]
     sources: list[str]
     narrowed: frozenset[str]
     memo: Memo
@@ -97,22 +95,15 @@ class Case:
         seen = visible(self.facts, view)
         if ended:
             seen = _own(seen, to.org)
-        narrowed, last, corrected = set(), dict[str, date](), False
         kept = dict(seen.groups())
-        for short, group in self.facts.groups():
-            found = kept.get(short, _EMPTY)
-            if found is not group and found != group:
-                narrowed.add(short)
-            for fact in found:
-                if fact.org not in last or last[fact.org] < fact.happened:
-                    last[fact.org] = fact.happened
-                if fact.corrected:
-                    corrected = True
+        narrowed = {short for short, group in self.facts.groups() if kept.get(short) != group}
+        sources = sorted({fact.org for group in kept.values() for fact in group})
+        corrected = self._corrected and any(fact.corrected for fact in seen)
         if not corrected and len(self.gone):
             taken = visible(self.gone, view)
             corrected = any(not ended or fact.org == to.org for fact in taken)
         narrow, resident = frozenset(narrowed), self.resident(to.org)
-        return Look(to, view, seen, ended, resident, corrected, last, sorted(last), narrow, self._memo)
+        return Look(to, view, seen, ended, resident, corrected, sources, narrow, self._memo)
 
     def warnings(self, look: Look) -> list[Warn]:
         """Those that one may see, in the order in which they opened; ended ones too."""
@@ -133,6 +124,10 @@ class Case:
             return str(found.subject)
         minted = blake2b(org.encode() + b"|" + self.ref, key=self.world.pseudonym_key[:64], digest_size=5)
         return f"P-{minted.hexdigest()}"
+
+    @lazy
+    def _corrected(self) -> bool:
+        return any(fact.corrected for _, group in self.facts.groups() for fact in group)
 
     @lazy
     def _subjects(self) -> dict[str, Fact]:
@@ -159,14 +154,15 @@ class Case:
 
     @lazy
     def arrears(self) -> Arrears | None:
-        balance = self.read(derive.arrears_balance)
+        balance = derive.arrears_balance(self.facts, self.day)
         if balance is None:
             return None
         level = derive.level_of(balance, self.day)
         told = picture.balances(self.facts, balance.lease_id, self.day, balance.org)
-        before_on = told[-2].on if len(told) > 1 else None
-        trend = self.read(derive.arrears_trend) if before_on else None
-        return Arrears(level, balance.on, trend, before_on, balance.fact.corrected)
+        if len(told) < 2:
+            return Arrears(level, balance.on, None, None, balance.fact.corrected)
+        trend = derive.arrears_trend(self.facts, self.day)
+        return Arrears(level, balance.on, trend, told[-2].on, balance.fact.corrected)
 
     @lazy
     def coaching_runs(self) -> tuple[str, str | None]:
@@ -186,7 +182,7 @@ class Case:
 
     @lazy
     def episodes(self) -> list[Episode]:
-        return episodes(self.facts, self.day, self.world)
+        return episodes(self.facts, self.day, self.world, self.ref, self.gone)
 
 
 OUTLIVES = frozenset({"corporatie", "zorgaanbieder"})

@@ -67,11 +67,12 @@ def rows(case: Case) -> Iterator[Pair]:
 
 def parties(case: Case, look: Look, actions: list[picture.Action]) -> list[PartyLine]:
     """Every organisation of the plan, and every other of which something is seen."""
+    last = {fact.org: fact.happened for fact in look.seen}  # they come oldest first
     named = {org for plan in look.read(picture.plans) for org in plan.parties}
     named |= {each.owner for each in actions if each.owner not in SHARED_OWNERS}
-    named |= {org for org in look.last if case.world.kind(org) is not None}
+    named |= {org for org in last if case.world.kind(org) is not None}
     due = {org: open_due(each for each in actions if each.owner == org) for org in named}
     return [
-        PartyLine(org=org, actions_open=len(due[org]), last_event_on=look.last.get(org), open_due=due[org])
+        PartyLine(org=org, actions_open=len(due[org]), last_event_on=last.get(org), open_due=due[org])
         for org in sorted(named)
     ]

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from woonketen.contracts.facts import Facts
 from woonketen.streams import derive, episodes, picture
 from woonketen.streams.effective import COUNTS_WHEN_KNOWN
+from woonketen.streams.show.case import NOTHING
 from woonketen.streams.show.lines import ATTEMPT_DAYS, NUISANCE_DAYS, VISIT_DAYS
 from woonketen.streams.show.wijkteam import GONE_DAYS
 from woonketen.streams.visible import changes_on
@@ -23,12 +24,15 @@ _WINDOWS = {
 }
 
 
-def next_change(facts: Facts, day: date, world: World) -> date | None:
-    """The earliest day after `day` on which a row of this resident can be another without any new fact. `facts`:
-    effective for whatever day, so that those dated in the future are among them. What the database computes from
-    (`Late`, `due_on`), and what changes for everybody (`World.fingerprint`), is not asked for here."""
+def next_change(facts: Facts, day: date, world: World, gone: Facts = NOTHING) -> date | None:
+    """The earliest day after `day` on which a row of this resident can be another without any new fact.
+
+    `facts`: effective for whatever day, so that those dated in the future are among them; `gone` likewise, what was
+    taken back. What the database computes from (`Late`, `due_on`), and what changes for everybody
+    (`World.fingerprint`), is not asked for here.
+    """
     days = [on for on in _days(facts, day) if on > day]
-    turns = (changes_on(facts, day), episodes.next_change(today(facts, day), day, world))
+    turns = (changes_on(facts, day), changes_on(gone, day), episodes.next_change(today(facts, day), day, world))
     return min((*days, *(on for on in turns if on is not None)), default=None)
 
 

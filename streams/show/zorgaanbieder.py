@@ -41,7 +41,7 @@ def providers(case: Case) -> list[str]:
 def rows(case: Case) -> Iterator[Pair]:
     for org in providers(case):
         look = case.look("zorgaanbieder", org)
-        referrals = [] if look.ended else _referrals_in(look, org)
+        referrals = _referrals_in(look, org)
         actions = [] if look.ended else [each for each in look.read(picture.actions) if each.owner == org]
         if _runs(look, org) if look.ended else referrals or actions or _is_client(look, org):
             data = _data(case, look, referrals, actions)

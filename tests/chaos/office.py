@@ -63,7 +63,9 @@ class Office:
 
     def command(self, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
         """Starts `woonketen` and does not wait. Further arguments go to Popen."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("WOONKETEN_", "PG"))}
+        # As at a user's: no settings of ours, and compiled modules are kept.
+        foreign = ("WOONKETEN_", "PG", "PYTHONDONTWRITEBYTECODE")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
         environment |= {"WOONKETEN_DATA": str(self.data), **how.pop("environment", {})}
         return subprocess.Popen([WOONKETEN, *arguments], env=environment, cwd=self.home, **how)
@@ -78,6 +80,15 @@ class Office:
         assert code is None or done.code == code, f"woonketen {' '.join(arguments)}: {done.code}\n{done.err}"
         assert "Traceback" not in done.err, done.err
         return done
+
+    @contextmanager
+    def running(self, *arguments: str, **how: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """A command that is killed (-9) at the end of the block, if it still runs then."""
+        with self.command(*arguments, **how) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def file(self, name: str, lines: Sequence[bytes]) -> str:
         path = self.files / name

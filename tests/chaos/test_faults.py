@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import json
 import os
 import resource
 import secrets
@@ -14,12 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chaos.office import Done, Office, live, office, opened_office, wait_for
 from chaos.town import CO, FIRST_DAY, GI, agreements, lives
 
-from woonketen.orchestration.postgres import open_database
+from woonketen.orchestration.postgres import open_database, stop_database
 
 LAST = FIRST_DAY + timedelta(days=20)
 
@@ -37,18 +39,19 @@ def sentence(done: Done) -> str:
 @pytest.fixture(scope="module")
 def town() -> Iterator[Office]:
     """Three weeks of a few residents, everything shown."""
-    with opened_office() as made:
+    with opened_office() as made, open_database(made.data, say=lambda _: None):  # the server stays between commands
         with made.platform() as platform:
             live(platform, [*agreements(FIRST_DAY, LAST.replace(year=2028)), *lives(6, FIRST_DAY, LAST, 3)], LAST)
         yield made
 
 
 def sound(made: Office) -> None:
-    """Nothing is broken: the log is whole, views can be read."""
-    verified = made("log", "verify", "--json").object
-    assert verified["gaps"] == verified["changed"] == 0
-    made("run", "--until-idle")
-    assert made("view", "coach", "--as", "coach-1", "--json").rows
+    """Nothing is broken: the log is whole, views are made and can be read."""
+    with made.platform() as platform:
+        verified = platform.log_verify()
+        assert verified["gaps"] == verified["changed"] == 0
+        platform.run(until_idle=True)
+        assert platform.view("casusregisseur", "regie-1", None)
 
 
 # --- the disk is full -----------------------------------------------------------------------------------------------
@@ -78,7 +81,7 @@ def unmount(place: Path) -> None:
 
 
 @contextmanager
-def tiny_disk(made: Office) -> Iterator[None]:
+def tiny_disk(made: Office) -> Iterator[dict[str, Any]]:
     """The data folder's disk has a few pages left; afterwards there is room again."""
     ballast = made.home / "ballast"
     with ballast.open("wb") as file, suppress(OSError):
@@ -87,21 +90,20 @@ def tiny_disk(made: Office) -> Iterator[None]:
             file.flush()
     with ballast.open("r+b") as file:
         file.truncate(max(ballast.stat().st_size - (256 << 10), 0))
-    yield
+    yield {}
     ballast.unlink()
 
 
 @contextmanager
-def tiny_files(made: Office) -> Iterator[None]:
-    """Without a disk of our own: the running PostgreSQL may write no file any further. For it that is a full disk, and
-    a bad one: its write-ahead log is among the files."""
-    pid = made.postmaster()
-    assert pid is not None
-    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 20, hard))
-    yield
-    with suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+def tiny_files(made: Office) -> Iterator[dict[str, Any]]:
+    """Without a disk of our own: PostgreSQL is started by a process that may write no file beyond 4 MiB. To it that is
+    a full disk, and a bad one: its write-ahead log is among the files."""
+    stop_database(made.data)
+    yield {"preexec_fn": limit_files}
+
+
+def limit_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
 
 
 WAYS = {"files": tiny_files} | ({"disk": tiny_disk} if may_mount() else {})
@@ -138,18 +140,17 @@ def test_disk_full(way: str) -> None:
             live(platform, sent, begun)
         visits = [visit(number) for number in range(6000)]
         file = made.file("visits.jsonl", visits)
-        with open_database(made.data, say=lambda _: None), WAYS[way](made):
-            failed = made("ingest", file, "--as", GI, "--receipts", str(made.home / "one"), code=None)
+        with WAYS[way](made) as how:
+            failed = made("ingest", file, "--as", GI, "--receipts", str(made.home / "one"), code=None, **how)
             assert failed.code == 3, failed.err
             assert "disk" in sentence(failed).lower() or "database" in sentence(failed).lower()
-        again = made("ingest", file, "--as", GI, "--json")
-        assert again.object["refused"] == 0
-        assert again.object["accepted"] + again.object["duplicate"] == len(visits)
-        verified = made("log", "verify", "--json").object
-        assert verified["gaps"] == verified["changed"] == 0
-        made("run", "--until-idle")
+        given = [json.loads(line) for line in (made.home / "one").read_bytes().splitlines()]
+        again = made("ingest", file, "--as", GI, "--json").object
+        assert again["refused"] == 0
+        assert again["accepted"] + again["duplicate"] == len(visits)
+        assert again["duplicate"] >= sum(receipt["status"] == "accepted" for receipt in given)
         made("day", "close", (FIRST_DAY + timedelta(days=5)).isoformat())
-        made("run", "--until-idle")
+        sound(made)
 
 
 def visit(number: int) -> bytes:
@@ -173,7 +174,7 @@ def test_no_room_for_receipts(town: Office) -> None:
 
 
 def test_postgres_goes_while_views_are_made(town: Office) -> None:
-    with town.command("run") as running:
+    with town.running("run") as running:
         with town.sql() as connection:
             wait_for(lambda: connection.execute(OTHERS).fetchone())
         assert town.kill_postgres()
@@ -191,17 +192,16 @@ OTHERS = (
 
 
 @pytest.mark.parametrize("command", ["ingest -", "run --until-idle", "rebuild", "view coach --as coach-1"])
-def test_a_given_server_that_is_not_there(command: str, tmp_path: Path) -> None:
-    with office() as made:
-        extra = ("--as", CO) if command.startswith("ingest") else ()
-        given = {"WOONKETEN_DATABASE": "postgresql://woonketen:geheim-woord@127.0.0.1:1/woonketen"}
-        done = made(*command.split(), *extra, code=3, environment=given)
-        assert "database" in sentence(done)
-        assert "geheim-woord" not in done.err
+def test_a_given_server_that_is_not_there(town: Office, command: str) -> None:
+    extra = ("--as", CO) if command.startswith("ingest") else ()
+    given = {"WOONKETEN_DATABASE": "postgresql://woonketen:geheim-woord@127.0.0.1:1/woonketen"}
+    done = town(*command.split(), *extra, code=3, environment=given)
+    assert "database" in sentence(done)
+    assert "geheim-woord" not in done.err
 
 
 def test_interrupt_is_quiet(town: Office) -> None:
-    with town.command("run") as running:
+    with town.running("run") as running:
         with town.sql() as connection:
             wait_for(lambda: connection.execute(OTHERS).fetchone())
         running.terminate()
@@ -230,12 +230,28 @@ def lost_key(kek: Path) -> None:
     kek.unlink()
 
 
-@pytest.mark.parametrize("spoil", [other_key, no_key, key_for_all, lost_key])
-@pytest.mark.parametrize("command", ["run --until-idle", "view coach --as coach-1", "day close 2026-03-01"])
+def positions(town: Office) -> dict[int, int]:
+    with town.sql() as connection:
+        return dict(connection.execute("SELECT partition, next FROM log.counter").fetchall())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "command"),
+    [
+        (other_key, "run --until-idle"),
+        (other_key, "view coach --as coach-1"),
+        (other_key, "day close 2026-03-01"),
+        (other_key, "rebuild"),
+        (no_key, "run --until-idle"),
+        (key_for_all, "run --until-idle"),
+        (lost_key, "run --until-idle"),
+        (lost_key, "init"),
+    ],
+)
 def test_wrong_key_file(town: Office, spoil: Callable[[Path], None], command: str) -> None:
     kek = town.settings.kek
     right = kek.read_bytes()
-    closed = town("log", "stats", "--json").out
+    ends = positions(town)
     try:
         spoil(kek)
         done = town(*command.split(), code=2)
@@ -245,7 +261,7 @@ def test_wrong_key_file(town: Office, spoil: Callable[[Path], None], command: st
         kek.unlink(missing_ok=True)
         kek.write_bytes(right)
         kek.chmod(0o600)
-    assert town("log", "stats", "--json").out == closed  # nothing was written with the wrong key
+    assert positions(town) == ends  # nothing was written with the wrong key
     sound(town)
 
 
@@ -291,7 +307,7 @@ def test_database_of_an_older_program(town: Office) -> None:
         (b"data = ", "TOML"),
         (b"\xff\xfe", "TOML"),
         (b'geheim = "Kwakernaak"\n', "geheim"),
-        (b"data = 5\n", "data"),
+        (b"policy = 5\n", "policy"),
         (b'engine = "Kwakernaak"\n', "engine"),
     ],
 )
@@ -336,7 +352,6 @@ def test_data_folder_that_is_none(tmp_path: Path) -> None:
         "day close gisteren",
         "decide kwakernaak.gebeurd --recipient coach --purpose guidance",
         "decide lease.started --recipient kwakernaak --purpose guidance",
-        "decide lease.started --recipient coach --purpose kwakernaak",
         "decide lease.started --recipient coach --purpose guidance --org gemeente-ijsselstad",
         "user add someone --org coach-oost --role kwakernaak",
         "user add someone --org coach-oost --role bewoner",
@@ -374,7 +389,7 @@ def test_reader_that_goes_away(town: Office) -> None:
         process.stdout.close()
         assert process.stderr is not None
         err = process.stderr.read()
-    assert process.returncode in (0, 141, 120)
+    assert process.returncode in (0, 1, 120, 141)
     assert b"Traceback" not in err
 
 
@@ -386,9 +401,7 @@ def test_uninitialised_folder() -> None:
 
 def test_two_programs_at_once(town: Office) -> None:
     """Whoever comes second waits, or says that another one is at work; nothing breaks."""
-    with town.platform() as platform:
-        sent = [visit(number) for number in range(8_000_000, 8_000_400)]
-        del platform
+    sent = [visit(number) for number in range(8_000_000, 8_000_400)]
     files = [town.file(f"part{number}.jsonl", sent[number::3]) for number in range(3)]
     started: list[subprocess.Popen[bytes]] = [town.command("ingest", file, "--as", GI) for file in files]
     started += [town.command("run", "--until-idle"), town.command("run", "--until-idle")]

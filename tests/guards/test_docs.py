@@ -6,9 +6,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from woonketen.orchestration.postgres import remove_database
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,18 +27,25 @@ def commands(page: Path) -> list[tuple[str, int]]:
     return found
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Empty but for the examples; its database goes with it, also where that had to be kept elsewhere."""
+    for example in (ROOT / "docs" / "examples").iterdir():
+        shutil.copy(example, tmp_path)
+    yield tmp_path
+    remove_database(tmp_path / "woonketen-data")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_of_the_page_works_as_written(page: Path, tmp_path: Path) -> None:
+def test_every_command_of_the_page_works_as_written(page: Path, folder: Path) -> None:
     if not commands(page):
         assert "```console" not in page.read_text(encoding="utf-8")
         return
-    for example in (ROOT / "docs" / "examples").iterdir():
-        shutil.copy(example, tmp_path)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for line, expected in commands(page):
         done = subprocess.run(
             shlex.split(line),
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, "PATH": path},
             capture_output=True,
             text=True,

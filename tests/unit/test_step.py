@@ -17,6 +17,8 @@ from wklives import REF, closings, life, town_world
 from woonketen.contracts.facts import Fact, State
 from woonketen.contracts.ports import Shown
 from woonketen.projections.lines import digest, lines_of
+from woonketen.streams.counting import Counting
+from woonketen.streams.effective import effective
 from woonketen.streams.fold import empty, fold
 from woonketen.streams.step import SOON, Closing, Judged, evenings, present, settle
 
@@ -145,6 +147,20 @@ class TestProperties:
         for ahead in range(1, (until - day).days, 3):
             later = present(state, day + timedelta(days=ahead), town_world())
             assert rows(later) == rows(first), ahead
+
+    @histories
+    @given(history(), st.integers(0, 2**32))
+    def test_facts_that_count_can_be_kept_up(self, arrivals: Told, seed: int) -> None:
+        """One by one or all at once: the same facts count."""
+        state, told = empty(REF), [fact for _, fact in shuffled([(0, fact) for _, fact in arrivals], seed)]
+        counting = Counting(state)
+        for first in range(0, len(told), 7):
+            state = fold(state, told[first : first + 7])
+            counting.add(state, told[first : first + 7])
+            day = FIRST_DAY + timedelta(days=first)
+            assert list(counting.on(day)) == list(effective(state.facts.values(), day))
+            ahead = [fact.happened for fact in effective(state.facts.values(), None) if fact.happened > day]
+            assert counting.begins_on(day) == min(ahead, default=None)
 
     @histories
     @given(history())

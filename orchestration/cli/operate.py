@@ -1,0 +1,115 @@
+"""quarantine, rebuild, log, doctor: keeping the platform sound."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from woonketen.orchestration.cli.base import Context, Group, command, pass_shared
+from woonketen.orchestration.tables import progress
+
+if TYPE_CHECKING:
+    from woonketen.streams.rebuild import Filled
+
+ID = click.argument("number", metavar="ID")
+
+
+@click.group(cls=Group)
+def quarantine() -> None:
+    """Residents whose rows are withheld because their facts made the program fail."""
+
+
+@quarantine.command(name="list")
+@pass_shared
+def list_quarantine(shared: Context) -> None:
+    """What is set aside, and why; never a payload."""
+    with shared.platform() as platform:
+        shared.table(platform.quarantine.list(), "Nothing is set aside.")
+
+
+@quarantine.command()
+@ID
+@pass_shared
+def show(shared: Context, number: str) -> None:
+    """Where in the program it failed, since when, how many facts; never a payload."""
+    with shared.platform() as platform:
+        shared.object(platform.quarantine.show(number))
+
+
+@quarantine.command()
+@ID
+@pass_shared
+def replay(shared: Context, number: str) -> None:
+    """Compute the rows again (after a mend); `all` for everything that is set aside."""
+    with shared.platform() as platform:
+        result = platform.quarantine.replay(number)
+        shared.object(result)
+        if result["failed"]:
+            sys.exit(1)
+
+
+@quarantine.command()
+@ID
+@pass_shared
+def discard(shared: Context, number: str) -> None:
+    """Take it off the list; the rows stay withheld until the resident's next event or a rebuild."""
+    with shared.platform() as platform:
+        shared.object(platform.quarantine.discard(number))
+
+
+@command()
+@click.option("--verify", is_flag=True, help="Judge every evening again and compare with what was raised.")
+@click.option("--back", is_flag=True, help="Swap the set that was live before back in.")
+@pass_shared
+def rebuild(shared: Context, verify: bool, back: bool) -> None:
+    """All views from the log into a second set, compared with the live one, swapped in without a failed read."""
+    with shared.platform() as platform, progress("residents") as advance:
+        seen = 0
+
+        def tell(filled: Filled) -> None:
+            nonlocal seen
+            advance(filled.residents - seen)
+            seen = filled.residents
+
+        result = platform.rebuild_back() if back else platform.rebuild(verify=verify, on_progress=tell)
+    shared.object(result)
+    if result.get("differences"):
+        sys.exit(1)
+
+
+@click.group(cls=Group)
+def log() -> None:
+    """The shared log."""
+
+
+@log.command()
+@pass_shared
+def stats(shared: Context) -> None:
+    """Positions and lag, per partition."""
+    with shared.platform() as platform:
+        shared.table(platform.log_stats(), "The log is empty.")
+
+
+@log.command()
+@pass_shared
+def verify(shared: Context) -> None:
+    """Read every record: no gap, no changed record. Exit code 1 when there is one."""
+    with shared.platform() as platform:
+        result = platform.log_verify()
+        shared.object(result)
+        if result["gaps"] or result["changed"]:
+            sys.exit(1)
+
+
+@command()
+@pass_shared
+def doctor(shared: Context) -> None:
+    """Versions, servers, keys, roles, clock, policy: each with ok or the mend. Exit code 1 when something needs one."""
+    from woonketen.orchestration.doctor import as_rows, examine
+
+    findings = examine(shared.settings())
+    shared.table(list(as_rows(findings)), "")
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)

@@ -1,0 +1,69 @@
+"""The facts that count, kept up evening by evening: the same as `effective` of all of them, without starting anew each
+time that one more becomes known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from woonketen.contracts.facts import Fact, Facts, State
+from woonketen.streams.effective import COUNTS_WHEN_KNOWN, business_key, effective
+
+
+class Counting:
+    """Of one resident. Whatever was given out stays as it is."""
+
+    def __init__(self, state: State) -> None:
+        self._begin(state)
+
+    def _begin(self, state: State) -> None:
+        facts = state.facts.values()
+        counted = effective(facts, None)
+        self._by: dict[str, list[Fact]] = dict(counted.groups())
+        self._known = dict(state.facts)
+        # A correction or retraction can be about any fact, before or after it: then everything is looked at again.
+        self._corrected = any(fact.original is not None for fact in facts)
+        self._keys: set[Any] = set() if self._corrected else {business_key(fact) for fact in facts}
+        self._last = max((group[-1].happened for group in self._by.values()), default=date.min)
+
+    def add(self, state: State, arrived: Iterable[Fact]) -> None:
+        """`state`: as it is after `arrived` were folded into it."""
+        for fact in arrived:
+            if state.facts[fact.key] is not fact or self._known.get(fact.key) is fact:
+                continue  # a copy of what is known already
+            key = business_key(fact)
+            if self._corrected or fact.original is not None or fact.key in self._known or key in self._keys:
+                self._begin(state)
+                return
+            self._keys.add(key)
+            self._known[fact.key] = fact
+            group = [*self._by.get(fact.type, ()), fact]
+            group.sort(key=_order)
+            self._by = {**self._by, fact.type: group}
+            self._last = max(self._last, fact.happened)
+
+    def on(self, day: date) -> Facts:
+        """As `effective(…, day)`."""
+        if self._last <= day:
+            return Facts.grouped(self._by)
+        found = {}
+        for short, group in self._by.items():
+            if group[-1].happened > day and short not in COUNTS_WHEN_KNOWN:
+                group = [fact for fact in group if fact.happened <= day]
+            if group:
+                found[short] = group
+        return Facts.grouped(found)
+
+    def warnings(self) -> Facts:
+        return Facts.grouped({short: group for short, group in self._by.items() if short.startswith("warning.")})
+
+    def begins_on(self, day: date) -> date | None:
+        """The next day after `day` on which a fact dated in the future begins to count."""
+        if self._last <= day:
+            return None
+        return min(fact.happened for group in self._by.values() for fact in group if fact.happened > day)
+
+
+def _order(fact: Fact) -> Any:
+    return (fact.happened, fact.time, fact.key)

@@ -1,0 +1,73 @@
+"""What was set aside, for an operator: never a payload, never a resident's reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.ports import Aside, LogReader, Vault, ViewStore
+from woonketen.streams.states import EVERYTHING, Unreadable, opened
+from woonketen.streams.worker import Worker
+
+ALL = "all"
+
+
+class Quarantine:
+    """`number` is the one that `list` gives; a replay takes `all` too. Raises `ConfigurationError` for another one."""
+
+    def __init__(self, views: ViewStore, log: LogReader, vault: Vault, worker: Worker) -> None:
+        self._views, self._log, self._vault, self._worker = views, log, vault, worker
+
+    def list(self) -> list[dict[str, Any]]:
+        return [_row(each) for each in self._views.aside()]
+
+    def show(self, number: str) -> dict[str, Any]:
+        (aside,) = self._find(number)
+        facts = 0 if aside.ref is None else len(self._log.of_residents(aside.partition, [aside.ref], EVERYTHING))
+        return {**_row(aside), "seq": aside.seq, "facts": facts}
+
+    def replay(self, number: str) -> dict[str, Any]:
+        """Computes the rows again. `failed`: what is still set aside."""
+        found = self._views.aside() if number == ALL else self._find(number)
+        for aside in found:
+            if aside.seq is None and aside.ref is not None:
+                self._worker.recompute(aside.partition, [aside.ref])
+            elif aside.seq is not None:
+                self._open(aside, aside.seq)
+        left = {each.number for each in self._views.aside()}
+        failed = sum(each.number in left for each in found)
+        return {"replayed": len(found) - failed, "failed": failed}
+
+    def discard(self, number: str) -> dict[str, Any]:
+        (aside,) = self._find(number)
+        self._views.discard(aside.number)
+        return {"discarded": aside.number}
+
+    def _open(self, aside: Aside, seq: int) -> None:
+        records = self._log.read(aside.partition, seq - 1, 1)
+        (fact,) = opened(records, self._vault)
+        if isinstance(fact, Unreadable):
+            return
+        self._views.take_back(aside.number)
+        ref = records[0].ref
+        if ref is not None:
+            self._worker.forget(aside.partition)  # its facts in memory lack this one
+            self._worker.recompute(aside.partition, [ref])
+
+    def _find(self, number: str) -> Sequence[Aside]:
+        found = [each for each in self._views.aside() if str(each.number) == number]
+        if not found:
+            raise ConfigurationError("Nothing of that number is set aside.", "Look at `woonketen quarantine list`.")
+        return found
+
+
+def _row(aside: Aside) -> dict[str, Any]:
+    return {
+        "id": aside.number,
+        "what": "resident" if aside.seq is None else "record",
+        "partition": aside.partition,
+        "since": aside.since,
+        "error": aside.error,
+        "orgs": list(aside.orgs),
+    }
