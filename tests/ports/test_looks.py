@@ -31,6 +31,8 @@ FULL = """
 def owner(dsn: str) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(dsn, autocommit=True) as connection:
         prepare(connection)
+        people.add_user(connection, "landlord", org="corp", role="corporatie")
+        people.add_user(connection, "steward", org="city", role="steward")
         with psycopg.connect(dsn, autocommit=True) as processor:
             processor.execute("SET ROLE woonketen_processor")
             with PostgresViews(processor, "code").batch(0) as batch:
@@ -52,11 +54,11 @@ def shown(ref: bytes, n: str) -> Shown:
 
 
 def landlord(owner: psycopg.Connection[Any]) -> User:
-    return people.add_user(owner, "landlord", org="corp", role="corporatie")
+    return people.find_user(owner, "landlord")
 
 
 def steward(owner: psycopg.Connection[Any]) -> User:
-    return people.add_user(owner, "steward", org="city", role="steward")
+    return people.find_user(owner, "steward")
 
 
 def ask_view(owner: psycopg.Connection[Any]) -> Any:
@@ -138,7 +140,7 @@ class TestNoRecordNoAnswer:
     def test_where_the_database_is_read_only(self, owner: psycopg.Connection[Any], ask: Ask) -> None:
         with owner.transaction(force_rollback=True):
             owner.execute("SET LOCAL transaction_read_only = on")
-            with pytest.raises((Unreachable, psycopg.errors.ReadOnlySqlTransaction)):
+            with pytest.raises(Unreachable, match="nothing is shown"):
                 ask(owner)
 
     @pytest.mark.parametrize("ask", WAYS)
