@@ -11,7 +11,8 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 │   ├── NotYourSource
 │   ├── PersonalData               personal data in a context attribute
 │   ├── ConflictingDuplicate
-│   └── LinkCodeRefused
+│   ├── LinkCodeRefused
+│   └── Objected
 ├── ConfigurationError          2  wrong use or wrong settings
 │   ├── PolicyError                the policy file does not load
 │   ├── IndicatorError             the indicator file does not load
@@ -87,6 +88,10 @@ class PersonalData(Refusal):
 
 class ConflictingDuplicate(Refusal):
     reason = "conflicting_duplicate"
+
+
+class Objected(Refusal):
+    reason = "objection"
 
 
 class LinkCodeRefused(Refusal):

@@ -59,7 +59,7 @@ LINES: tuple[Line, ...] = (
     Line("enrolment.closed", e.EnrolmentClosed, "enrolment", "GCZB", ("enrolment_id",)),
     Line("follow_up.held", e.FollowUpHeld, "enrolment", "GCZB", ("enrolment_id", "months_after_start")),
     Line("notice.given", e.NoticeGiven, "enrolment", "GCZB"),
-    Line("subject.linked", e.SubjectLinked, "link", "GCZB", basis="open"),
+    Line("subject.linked", e.SubjectLinked, "link", "GCZBS", basis="open"),
     _platform("subject.merged", e.SubjectMerged, "link"),
     _platform("subject.split", e.SubjectSplit, "link"),
     Line("consent.granted", c.ConsentGranted, "consent", "RGCZB", ("consent_id",)),

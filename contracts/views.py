@@ -347,6 +347,18 @@ class Vrijwilliger(View, frozen=True, kw_only=True):
     late_days: int | None = None
 
 
+class Schuldhulp(View, frozen=True, kw_only=True):
+    """A withdrawn row says that it is withdrawn and no more: no amount, no contact, no outcome."""
+
+    signal_id: str
+    contact_handle: str | None = None
+    amount_cents: int | None = None
+    signalled_on: date
+    withdrawn_on: date | None = None
+    attempts: int = 0
+    outcome: str | None = None
+
+
 class StewardFeeds(msgspec.Struct, frozen=True, kw_only=True):
     org: str
     last_event_at: str | None
@@ -378,6 +390,33 @@ class StewardRefusals(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     detail: str | None
     mend: str | None
+
+
+class StewardConsents(msgspec.Struct, frozen=True, kw_only=True):
+    """`ref_hash` is the same for one resident, and leads to nobody. `state` is that of the open day."""
+
+    ref_hash: str
+    recipient: str
+    purpose: str
+    state: str
+    from_on: date | None = msgspec.field(name="from", default=None)
+    until: date | None = None
+
+
+class StewardRequests(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind`: rectification, objection, break_glass. `org` has to answer by `legal_day`; `resident` is its pseudonym,
+    shown to its own stewards alone."""
+
+    id: int
+    kind: str
+    org: str
+    resident: str | None
+    category: str | None
+    reason: str | None
+    received_on: date
+    legal_day: date
+    state: str
+    answered_on: date | None
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
@@ -422,6 +461,7 @@ PERSON_VIEWS = MappingProxyType(
         "corporatie": Corporatie,
         "zorgaanbieder": Zorgaanbieder,
         "vrijwilliger": Vrijwilliger,
+        "schuldhulp": Schuldhulp,
     }
 )
 """Views of one resident's facts, by name."""
@@ -432,6 +472,8 @@ OTHER_VIEWS = MappingProxyType(
         "steward_feeds": StewardFeeds,
         "steward_refusals": StewardRefusals,
         "steward_proofs": StewardProofs,
+        "steward_consents": StewardConsents,
+        "steward_requests": StewardRequests,
         "looks": Looks,
     }
 )

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from woonketen.contracts import labels
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import backup, erasing, questions, rebuilding, rotating, wiring
+from woonketen.orchestration import backup, erasing, evidence, export, questions, rebuilding, rotating, wiring
+from woonketen.orchestration.contact import Contacts
+from woonketen.orchestration.names import Names
 from woonketen.orchestration.residents import Residents
+from woonketen.orchestration.rights import Rights, resident_of
 from woonketen.orchestration.wiring import Parts
 from woonketen.producers import readers
 from woonketen.projections import people, queries, sets
@@ -32,6 +37,11 @@ from woonketen.streams.organisations import Organisation
 from woonketen.streams.quarantine import Quarantine
 from woonketen.streams.rebuild import Filled
 from woonketen.streams.worker import Progress, Worker
+
+try:
+    TOWN: tzinfo = ZoneInfo("Europe/Amsterdam")
+except ZoneInfoNotFoundError:  # a machine without time zones: the hours are then those of UTC
+    TOWN = UTC
 
 
 @contextmanager
@@ -133,7 +143,10 @@ class Platform:
         if organisation.left_on is not None and role != "bewoner":
             raise ConfigurationError("This organisation has left.", "Register it again, if it is back.")
         ref = self._resident(resident) if role == "bewoner" else None
-        people.add_user(self._owner, name, org=org, role=role, worker=worker, districts=organisation.districts, ref=ref)
+        added = people.add_user(
+            self._owner, name, org=org, role=role, worker=worker, districts=organisation.districts, ref=ref
+        )
+        self.names.keep(added.rolname, name)
         return {"user": name, "org": org, "role": role}
 
     def issue_link(self, by: str, subject: str, for_org: str) -> dict[str, Any]:
@@ -199,12 +212,12 @@ class Platform:
     # --- looks ---
 
     def view(self, name: str, user: str, resident: str | None = None) -> list[dict[str, Any]]:
-        return queries.view(self._owner, self._user(user), name, resident=resident)
+        return queries.view(self._owner, self._looker(user), name, resident=resident)
 
     def warnings(self, user: str, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
         whom this person sees now."""
-        who = self._user(user)
+        who = self._looker(user)
         if who.role == "steward":
             return self.residents.feeds(known_on or self._today() - timedelta(days=1))
         if known_on is None:
@@ -215,24 +228,74 @@ class Platform:
         return rows
 
     def explain(self, warning_id: str, user: str, known_on: date | None = None) -> dict[str, Any] | None:
-        who = self._user(user)
+        who = self._looker(user)
         if who.role == "steward":
             return self.residents.explain_feed(warning_id, known_on or self._today() - timedelta(days=1))
         ref = queries.resident_of_warning(self._owner, who, warning_id)
-        if ref is None:
+        found = None
+        if ref is not None:
+            found = self.residents.explain(ref, warning_id, who, known_on or self._today() - timedelta(days=1))
+        if ref is None or found is None:
+            queries.record_denial(self._owner, who, "warnings", "not_seen")
             return None
-        found = self.residents.explain(ref, warning_id, who, known_on or self._today() - timedelta(days=1))
-        if found is not None:
-            queries.record_look(self._owner, who, "warnings", [ref], sorted(found))
+        queries.record_look(self._owner, who, "warnings", [ref], sorted(found))
         return found
 
     def looks(self, user: str, resident: str | None = None) -> list[dict[str, Any]]:
-        """`resident`: by the pseudonym of this person's own organisation."""
+        """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too. `resident`: by the pseudonym
+        of this person's own organisation."""
         who = self._user(user)
         ref = None if resident is None else self._resident(f"{who.org}:{resident}")
         if who.role == "bewoner" and ref not in (None, who.ref):
             raise ConfigurationError("A resident sees who looked at the own data only.", "Leave --resident out.")
-        return queries.looks(self._owner, who, ref)
+        rows = queries.looks(self._owner, who, ref)
+        return [row | {"sentence": labels.look(row, TOWN)} for row in rows] if who.role == "bewoner" else rows
+
+    def decisions(self, user: str) -> list[dict[str, Any]]:
+        """For a steward every request and its answer, in the form of the Authorization Decision Log."""
+        return queries.decisions(self._owner, self._user(user))
+
+    def who_looked(self, user: str, look_id: str, reason: str) -> list[dict[str, Any]]:
+        """The people behind a look, for a steward; the resident sees that it was asked."""
+        rows = queries.who_looked(self._owner, self._user(user), look_id, reason)
+        return [
+            {
+                "trace_id": bytes(row["trace_id"]).hex(),
+                "user": self.names.read(row["rolname"]),
+                "organisation": row["organisation"],
+                "role": row["role"],
+                "at": row["at"].isoformat(),
+            }
+            for row in rows
+        ]
+
+    # --- the resident's rights ---
+
+    @cached_property
+    def rights(self) -> Rights:
+        return Rights(self._owner, self._processor, self.admission, self.residents, self.parts.rulebook.policy)
+
+    @cached_property
+    def names(self) -> Names:
+        return Names(self._processor, self.parts.keys)
+
+    def export(self, user: str) -> dict[str, Any]:
+        """Everything that is held about a resident, for that resident. The looks in it are those up to now."""
+        who = self._user(user)
+        ref, day = resident_of(who), self.open_day()
+        facts, known = self.residents.facts(ref), export.numbers(self._processor, self.parts.keys, ref)
+        queries.record_look(self._owner, who, "export", [ref], ["facts", "rows", "consents", "warnings", "looks"])
+        return {
+            "as_of": day - timedelta(days=1),
+            "numbers": [{"organisation": org, "number": number} for org, number in known.values()],
+            "facts": export.told_facts(facts),
+            "waiting": export.waiting(self._processor, self.parts.keys, known),
+            "rows": export.told_rows(facts, ref, day, self.residents.world(day)),
+            "consents": self.rights.consents_of(ref),
+            "warnings": self.residents.warnings([ref], who, day - timedelta(days=1), every=True),
+            "requests": self.rights.requests_of(ref),
+            "looks": self.looks(user),
+        }
 
     def answer(self, warning_id: str, user: str, kind: str, reason: str) -> dict[str, Any]:
         """`acknowledged` by a professional, `contested` by the resident: an event of the platform on their behalf."""
@@ -246,6 +309,33 @@ class Platform:
         told = {"warning_id": warning_id, "role": who.role, "reason": reason, "occurred_on": self.open_day()}
         self.admission.say(f"warning.{kind}", msgspec.convert(told, answers[kind]), ref)
         return {"warning": warning_id, "answer": kind, "reason": reason}
+
+    # --- signals ---
+
+    def put_contact(self, org: str, signal_id: str, data: bytes) -> str:
+        return self.contacts.put(org, signal_id, data)
+
+    def fetch_contact(self, handle: str, user: str) -> dict[str, Any] | None:
+        """For who has a row with this handle, once; that row's look is on record by then."""
+        rows = queries.view(self._owner, self._user(user), "schuldhulp")
+        if not any(row["contact_handle"] == handle for row in rows):
+            return None
+        return self.contacts.take(handle)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        return Contacts(self._processor, self.parts.keys)
+
+    def evidence(self, lease_id: str, user: str) -> dict[str, Any]:
+        """For the corporation whose lease it is."""
+        who = self._user(user)
+        ref = queries.resident_of_lease(self._owner, who, lease_id)
+        if ref is None:
+            queries.record_denial(self._owner, who, "evidence", "not_seen")
+            raise ConfigurationError("This user sees no lease of that number.", "Look at `woonketen view corporatie`.")
+        facts, key = self.residents.facts(ref), evidence.signing_key(self.parts.keys)
+        queries.record_look(self._owner, who, "evidence", [ref], ["outstanding_cents", "efforts"])
+        return evidence.bundle(facts, who.org, lease_id, self.open_day(), key)
 
     def decide(
         self,
@@ -334,8 +424,17 @@ class Platform:
     def _today(self) -> date:
         return queries.today(self._owner)
 
-    def _user(self, name: str) -> User:
+    def user(self, name: str) -> User:
+        """Raises `ConfigurationError` for a name that was never added."""
         return people.find_user(self._owner, name)
+
+    _user = user
+
+    def _looker(self, name: str) -> User:
+        """Who reads now; what was opened in an emergency and may no longer be is closed first."""
+        who = self.user(name)
+        self.rights.check_glass(who)
+        return who
 
     def _resident(self, told: str | None) -> bytes:
         org, colon, subject = (told or "").partition(":")

@@ -52,8 +52,12 @@ _SEES: Mapping[str, str] = MappingProxyType(
         "corporatie": _OWN_ORG,
         "zorgaanbieder": _OWN_ORG,
         "vrijwilliger": _OWN_WORK,
+        "schuldhulp": _OWN_ORG,
     }
 )
+
+GLASS = ("coach", "casusregisseur", "wijkteam", "vrijwilliger")
+"""Roles that see the rows of one worker or of some districts, and so may need a colleague's."""
 
 # Fields that change by the mere passing of a day.
 _BY_DAY: Mapping[tuple[str, str], str] = MappingProxyType(
@@ -185,7 +189,14 @@ def _people(in_set: str, shape: Shape) -> Iterator[str]:
             f"CREATE POLICY {group} ON {table} FOR SELECT TO woonketen_{shape.name} USING ({condition}"
             f" AND NOT v_ref = ANY (coalesce((SELECT gate.hidden('{in_set}')), '{{}}')));"
         )
+    for group, condition in _glass(shape.name):
+        yield (
+            f"CREATE POLICY glass_{group} ON {table} FOR SELECT TO woonketen_{shape.name} USING ({condition}"
+            f" AND NOT v_ref = ANY (coalesce((SELECT gate.hidden('{in_set}')), '{{}}')));"
+        )
     yield f"GRANT SELECT ({', '.join(_READABLE)}, {_names(shape)}) ON {table} TO woonketen_{shape.name};"
+    if shape.name == "bewoner":
+        yield f"GRANT SELECT (consents) ON {table} TO woonketen_gate;"
     yield f"GRANT SELECT (v_id, v_ref) ON {table} TO woonketen_gate;"
     yield f"CREATE POLICY gate ON {table} FOR SELECT TO woonketen_gate USING (true);"
 
@@ -200,6 +211,17 @@ def _conditions(name: str) -> Iterator[tuple[str, str]]:
             ref=_MINE.format("ref", role),
             city_wide=_MINE.format("districts = '{}'", role),
         )
+        yield role, f"v_role = '{role}' AND {condition}" if name == "warnings" else condition
+
+
+def _glass(name: str) -> Iterator[tuple[str, str]]:
+    """Break-glass: the rows that colleagues of the own organisation have of a resident, for three hours. Where all of
+    an organisation see its rows anyhow there is nothing to open."""
+    for role in GLASS:
+        if name not in (role, "warnings"):
+            continue
+        org = _MINE.format("org", role)
+        condition = f"v_org = {org} AND v_ref = ANY (coalesce((SELECT gate.my_glass()), '{{}}'))"
         yield role, f"v_role = '{role}' AND {condition}" if name == "warnings" else condition
 
 

@@ -22,10 +22,17 @@ VIEWS_OF: Mapping[str, tuple[str, ...]] = {
     "corporatie": ("corporatie", "complex", "warnings"),
     "zorgaanbieder": ("zorgaanbieder", "warnings"),
     "vrijwilliger": ("vrijwilliger", "warnings"),
-    "schuldhulp": (),
+    "schuldhulp": ("schuldhulp",),
     "beleid": ("complex",),
     "programma": (),
-    "steward": ("steward_feeds", "steward_refusals", "steward_proofs", "looks"),
+    "steward": (
+        "steward_feeds",
+        "steward_refusals",
+        "steward_consents",
+        "steward_requests",
+        "steward_proofs",
+        "looks",
+    ),
 }
 """Role → the views that it may ask for."""
 

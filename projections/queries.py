@@ -34,10 +34,12 @@ def view(owner: psycopg.Connection[Any], user: User, name: str, *, resident: str
     `resident`: only of the resident whom the viewer's organisation knows under this pseudonym. Raises
     `ConfigurationError` for a view of another role, `Unreachable` when the look cannot be recorded.
     """
-    _refuse_others(user, name)
+    _refuse_others(owner, user, name)
     if name == "looks":
         with _looking(owner, user) as cursor:
-            return _fetch(cursor, "SELECT * FROM view_looks.looks ORDER BY at DESC")
+            rows = _fetch(cursor, "SELECT * FROM view_looks.looks ORDER BY at DESC")
+            _record(cursor, "looks", [], _fields("looks"))
+        return rows
     condition, values = _one_resident(name, resident)
     with _looking(owner, user) as cursor:
         if name in PEOPLE:
@@ -54,7 +56,7 @@ def warnings(
     owner: psycopg.Connection[Any], user: User, *, closed: bool = False, resident: str | None = None
 ) -> list[Row]:
     """The open warnings (with `closed`: all) that this person sees, the gravest first."""
-    _refuse_others(user, "warnings")
+    _refuse_others(owner, user, "warnings")
     where, values = _one_resident("warnings", resident)
     if not closed:
         where = f"{where} AND" if where else " WHERE"
@@ -70,7 +72,7 @@ def warnings(
 def looks(owner: psycopg.Connection[Any], user: User, ref: bytes | None = None) -> list[Row]:
     """Who looked: a resident sees the looks at himself, a steward all, or with `ref` those at one resident. In the form
     of the Logboek Dataverwerkingen, with organisation, role, purpose and fields beside it."""
-    _refuse_others(user, "looks")
+    _refuse_others(owner, user, "looks")
     where, values = "", []
     if ref is not None:
         with told():
@@ -78,13 +80,35 @@ def looks(owner: psycopg.Connection[Any], user: User, ref: bytes | None = None) 
         where, values = " WHERE data_subject_id = %s", list(found or ())
     with _looking(owner, user) as cursor:
         rows = _fetch(cursor, f"SELECT * FROM view_looks.ldv{where} ORDER BY start_time, span_id", values)
-        return [_ldv(row) for row in rows]
+        _record(cursor, "looks", [], _fields("looks"))
+    return [_ldv(row) for row in rows]
+
+
+def decisions(owner: psycopg.Connection[Any], user: User) -> list[Row]:
+    """Every request and its answer, for a steward, in the form of the Authorization Decision Log; denials too."""
+    _refuse_others(owner, user, "looks" if user.role == "steward" else "decisions")
+    with _looking(owner, user) as cursor:
+        rows = [_adl(row) for row in _fetch(cursor, "SELECT * FROM view_looks.decisions ORDER BY at, span_id")]
+        _record(cursor, "decisions", [], ["request", "response"])
+    return rows
+
+
+def who_looked(owner: psycopg.Connection[Any], user: User, look_id: str, reason: str) -> list[Row]:
+    """The roles behind a line of the looks (`span_id`) or a whole request (`trace_id`), for a steward with a reason.
+    That the steward asked is recorded as a look at the same residents. Empty for an id that is not there."""
+    _refuse_others(owner, user, "looks" if user.role == "steward" else "who_looked")
+    try:
+        look = bytes.fromhex(look_id)
+    except ValueError:
+        raise ConfigurationError("That is no id of a look.", "Give a span_id or a trace_id of `looks`.") from None
+    with _looking(owner, user) as cursor, _recording():
+        return _fetch(cursor, "SELECT * FROM gate.who_looked(%b, %s)", [look, reason])
 
 
 def resident_of_warning(owner: psycopg.Connection[Any], user: User, warning_id: str) -> bytes | None:
     """Whose warning it is, if this person sees it; for the program itself, which then explains it from the log. Not a
     look: `record_look` is, with what is shown of it."""
-    _refuse_others(user, "warnings")
+    _refuse_others(owner, user, "warnings")
     with _looking(owner, user) as cursor:
         rows = _fetch(cursor, "SELECT v_id FROM view_warnings.with_id WHERE id = %s", [warning_id])
         cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
@@ -98,19 +122,41 @@ def resident_of_warning(owner: psycopg.Connection[Any], user: User, warning_id: 
     return None
 
 
+def resident_of_lease(owner: psycopg.Connection[Any], user: User, lease_id: str) -> bytes | None:
+    """Whose lease it is, if this person has it in view `corporatie`; for the program itself. Not a look:
+    `record_look` is."""
+    _refuse_others(owner, user, "corporatie")
+    with _looking(owner, user) as cursor:
+        rows = _fetch(cursor, "SELECT v_id FROM view_corporatie.with_id WHERE lease_id = %s", [lease_id])
+        cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
+        live = _fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
+        query = sql.SQL("SELECT v_ref FROM {} WHERE v_id = ANY(%b)").format(sql.Identifier(live, "corporatie"))
+        found = cursor.execute(query, [[row["v_id"] for row in rows]]).fetchone()
+    return None if found is None else bytes(found["v_ref"])
+
+
 def record_look(
     owner: psycopg.Connection[Any], user: User, name: str, refs: Collection[bytes], fields: Sequence[str]
 ) -> None:
     """Records what the program computed from the log for this person. Call it before showing anything."""
     with _recording(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
+        owner.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         owner.execute("SELECT gate.record_look_at(%s, %s, %b, %s)", [user.rolname, name, list(refs), list(fields)])
+
+
+def record_denial(owner: psycopg.Connection[Any], user: User, name: str, why: str) -> None:
+    """Records that somebody asked and was told nothing. `why` is a code. Call it before saying no."""
+    with _recording(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
+        owner.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        owner.execute("SELECT gate.record_denial(%s, %s, %s)", [user.rolname, name, why])
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
-def _refuse_others(user: User, name: str) -> None:
+def _refuse_others(owner: psycopg.Connection[Any], user: User, name: str) -> None:
     if name not in VIEWS_OF[user.role]:
+        record_denial(owner, user, name, "not_of_this_role")
         allowed = ", ".join(VIEWS_OF[user.role]) or "none"
         raise ConfigurationError(f"A {user.role} has no view of that name.", f"Views of this role: {allowed}.")
 
@@ -119,7 +165,7 @@ def _one_resident(name: str, resident: str | None) -> tuple[str, list[Any]]:
     if resident is None or name == "bewoner":
         return "", []
     field = "handle" if name == "vrijwilliger" else "resident"
-    if name not in PEOPLE:
+    if name not in PEOPLE or name == "schuldhulp":
         raise ConfigurationError("This view is about no resident.", "Leave --resident out.")
     return f" WHERE {field} = %s", [resident]
 
@@ -129,6 +175,7 @@ def _sort(name: str) -> str:
         "bewoner": "started_on, programme, v_id",
         "corporatie": "lease_id, v_id",
         "vrijwilliger": "due_on, party, handle, v_id",
+        "schuldhulp": "signalled_on, signal_id, v_id",
         "warnings": "severity DESC, opened_on, id, v_id",
     }.get(name, "resident, v_id")
 
@@ -201,6 +248,19 @@ def _ldv(row: Row) -> Row:
         if isinstance(value, datetime):
             head[name] = value.isoformat()
     return {**head, "attributes": attributes, **row}
+
+
+def _adl(row: Row) -> Row:
+    attributes = {"adl.core.policies": row["policies"], "adl.core.request": row["request"],
+                  "adl.core.response": row["response"]}  # fmt: skip
+    return {
+        "trace_id": row["trace_id"],
+        "span_id": row["span_id"],
+        "event_name": row["event_name"],
+        "timestamp": row["at"].isoformat(),
+        "status": row["status"],
+        "attributes": attributes,
+    }
 
 
 def today(owner: psycopg.Connection[Any]) -> date:

@@ -205,7 +205,8 @@ class PostgresBatch:
         self._insert("complex", lines)
 
     def follow(self, ref: bytes, into: bytes) -> None:
-        self._connection.execute("UPDATE gate.viewer SET ref = %b WHERE ref = %b", [into, ref])
+        for table in ("gate.viewer", "gate.request", "gate.glass"):
+            self._connection.execute(f"UPDATE {table} SET ref = %b WHERE ref = %b", [into, ref])
 
     def silent(self, orgs: Collection[str]) -> None:
         wanted = sorted(orgs)

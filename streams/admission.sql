@@ -50,6 +50,19 @@ CREATE TABLE IF NOT EXISTS admission.enrolment (
 );
 CREATE INDEX IF NOT EXISTS enrolment_ref ON admission.enrolment (ref);
 
+-- What decides whether arrears may be signalled: one row per balance, effort and objection.
+CREATE TABLE IF NOT EXISTS admission.signalling (
+    key       bytea PRIMARY KEY,
+    ref       bytea NOT NULL,
+    about     bytea NOT NULL,           -- keyed hash of the lease or of the objection
+    kind      text NOT NULL,
+    day       date NOT NULL,
+    rank      bytea NOT NULL,           -- sealed (time, id)
+    corrected bytea,                    -- sealed (time, id) of the correction that these values come from
+    retracted boolean NOT NULL DEFAULT false
+);
+CREATE INDEX IF NOT EXISTS signalling_ref ON admission.signalling (ref);
+
 CREATE TABLE IF NOT EXISTS admission.agreement_event (
     key         bytea PRIMARY KEY,
     id          text NOT NULL,

@@ -16,11 +16,18 @@ import msgspec
 
 from woonketen.contracts import catalogue
 from woonketen.contracts.catalogue import KIND_LETTER, Contract
-from woonketen.contracts.errors import ConflictingDuplicate, LinkCodeRefused, NotYourType, Refusal, SchemaError
+from woonketen.contracts.errors import (
+    ConflictingDuplicate,
+    LinkCodeRefused,
+    NotYourType,
+    Objected,
+    Refusal,
+    SchemaError,
+)
 from woonketen.contracts.facts import Event, event_key
 from woonketen.streams import envelope
 
-WaitsFor = Literal["link", "enrolment", "agreement", "original"]
+WaitsFor = Literal["link", "enrolment", "agreement", "efforts", "original"]
 
 MAKES_KNOWN = frozenset(
     {
@@ -57,6 +64,11 @@ EXPIRED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "link": ("unknown_subject", "subject", "link the pseudonym with a one-time code, then send it again"),
         "enrolment": ("no_legal_basis", "subject", "send it again when the resident has an enrolment"),
         "agreement": ("no_legal_basis", "type", "send it again when an agreement covers programme, day and purpose"),
+        "efforts": (
+            "efforts_missing",
+            "data.lease_id",
+            "send the four efforts of these arrears, then the signal again",
+        ),
         "original": ("original_unknown", "data.original_id", "send the original event first"),
     }
 )
@@ -66,6 +78,7 @@ WAITING: Mapping[str, str] = MappingProxyType(
         "link": "link the pseudonym with a one-time code (subject.linked)",
         "enrolment": "it waits until the resident has an enrolment on that day",
         "agreement": "it waits until an agreement with you covers programme, day and purpose",
+        "efforts": "it waits until the four efforts of this arrears episode are told, with a balance that is owed",
         "original": "it waits for the original event",
     }
 )
@@ -114,7 +127,8 @@ class Original(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True):
     """What stands when an event arrives: whom its publisher means, that resident's enrolments, the publisher's
     agreements, the digest of the same (source, id), the accepted original, the resident behind the link code; `erased`:
-    it was taken before, and its resident erased since."""
+    it was taken before, and its resident erased since; for a signal whether the resident objected, and which of the
+    four efforts are missing."""
 
     open_day: date
     digest: bytes
@@ -125,6 +139,8 @@ class Standing(msgspec.Struct, frozen=True):
     original: Original | None = None
     link: bytes | None = None
     erased: bool = False
+    objected: bool = False
+    efforts_missing: tuple[str, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -226,6 +242,11 @@ def _place(candidate: Candidate, standing: Standing) -> Verdict:
         return Parked("enrolment")
     if not _agreed(candidate, standing):
         return Parked("agreement")
+    if contract.type == "arrears.signalled":
+        if standing.objected:
+            raise Objected("subject", "the resident objected to early signalling; it may not be sent")
+        if standing.efforts_missing:
+            return Parked("efforts")
     return Accepted(contract)
 
 

@@ -16,6 +16,7 @@ from woonketen.streams.admit import Refused
 from woonketen.streams.copying import copy_rows, day_field, field
 from woonketen.streams.parking import Waiting
 from woonketen.streams.reseal import mark_restricting
+from woonketen.streams.signalling import SignalRow
 from woonketen.streams.standing import AGREEMENT_COLUMNS, ENROLMENT_COLUMNS, AgreementRow, EnrolmentRow, Seen
 
 
@@ -59,6 +60,8 @@ class Changes:
         self.used_codes: list[bytes] = []
         self.enrolments: dict[bytes, EnrolmentRow] = {}
         self.agreements: dict[bytes, AgreementRow] = {}
+        self.signals_new: dict[bytes, SignalRow] = {}
+        self.signals_changed: dict[bytes, SignalRow] = {}
         self.seen_new: dict[bytes, Seen] = {}
         self.seen_changed: dict[bytes, Seen] = {}
         self.seen_gone: list[bytes] = []
@@ -85,6 +88,7 @@ def write(changes: Changes, connection: psycopg.Connection[Any], vault: Vault, l
     _people(changes, connection)
     _enrolments(changes, connection)
     _agreements(changes, connection)
+    _signalling(changes, connection)
     _parked(changes, connection)
     _seen(changes, connection)
     _outcomes(changes, connection)
@@ -107,6 +111,7 @@ def _people(changes: Changes, connection: psycopg.Connection[Any]) -> None:
         for statement in (
             "UPDATE admission.pseudonym SET ref = %(into)b WHERE ref = %(gone)b",
             "UPDATE admission.enrolment SET ref = %(into)b WHERE ref = %(gone)b",
+            "UPDATE admission.signalling SET ref = %(into)b WHERE ref = %(gone)b",
             "UPDATE admission.link SET ref = %(into)b WHERE ref = %(gone)b",
             "UPDATE admission.merged SET into_ref = %(into)b WHERE into_ref = %(gone)b",
             "INSERT INTO admission.merged (ref, into_ref) VALUES (%(gone)b, %(into)b)",
@@ -142,6 +147,28 @@ def _agreements(changes: Changes, connection: psycopg.Connection[Any]) -> None:
                 [msgspec.structs.astuple(row) for row in changes.agreements.values()],
             )
         connection.execute("UPDATE admission.settings SET agreements = agreements + 1")
+
+
+def _signalling(changes: Changes, connection: psycopg.Connection[Any]) -> None:
+    if changes.signals_new:
+        rows = (
+            b"\x00\x08"
+            + b"".join(map(field, (row.key, row.ref, row.about, row.kind.encode())))
+            + day_field(row.day)
+            + field(row.rank)
+            + field(row.corrected)
+            + field(b"\x01" if row.retracted else b"\x00")
+            for row in changes.signals_new.values()
+        )
+        copy_rows(connection, "admission.signalling (key, ref, about, kind, day, rank, corrected, retracted)", rows)
+    if changes.signals_changed:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE admission.signalling SET ref = %b, about = %b, kind = %s, day = %s, corrected = %b,"
+                " retracted = %s WHERE key = %b",
+                [(row.ref, row.about, row.kind, row.day, row.corrected, row.retracted, row.key)
+                 for row in changes.signals_changed.values()],
+            )  # fmt: skip
 
 
 def _parked(changes: Changes, connection: psycopg.Connection[Any]) -> None:

@@ -13,8 +13,11 @@ FORMAT = 1
 
 # What decides what a row holds; how it is read, sealed and written does not.
 _NO_MATTER = frozenset(
-    {"errors.py", "indicators.yaml", "memory.py", "policy.csv", "ports.py", "records.py", "schemas", "settings.py"}
-)
+    {
+        "errors.py", "fields.py", "indicators.yaml", "labels.csv", "labels.py", "memory.py", "policy.csv", "ports.py",
+        "records.py", "schemas", "settings.py",
+    }
+)  # fmt: skip
 _STREAMS = (
     "conclusions.py", "conditions.py", "counting.py", "derive.py", "effective.py", "episodes.py", "everybody.py",
     "explain.py", "fold.py", "judge", "picture", "reading.py", "show", "step.py", "turn.py", "visible.py", "world.py",

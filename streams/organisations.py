@@ -80,7 +80,9 @@ def store(connection: psycopg.Connection[Any], wanted: Organisation) -> None:
     holes = ", ".join(f"%({name})s" for name in values)
     changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "org")
     connection.execute(
-        f"INSERT INTO admission.org ({columns}) VALUES ({holes}) ON CONFLICT (org) DO UPDATE SET {changes}, left_on = NULL", values
+        f"INSERT INTO admission.org ({columns}) VALUES ({holes})"
+        f" ON CONFLICT (org) DO UPDATE SET {changes}, left_on = NULL",
+        values,
     )
 
 

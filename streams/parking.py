@@ -49,6 +49,10 @@ def enrolment_token(seals: Seals, ref: bytes) -> bytes:
     return seals.keys.token(b"enrolment\x00" + ref)
 
 
+def efforts_token(seals: Seals, ref: bytes) -> bytes:
+    return seals.keys.token(b"efforts\x00" + ref)
+
+
 def agreement_token(seals: Seals, org: str) -> bytes:
     return seals.keys.token(b"agreement\x00" + org.encode())
 
@@ -104,6 +108,8 @@ class Parking:
             return arrival.siv or b"", None
         if verdict.waits_for == "original":
             return candidate.original or b"", None
+        if verdict.waits_for == "efforts":
+            return b"" if ref is None else efforts_token(self._seals, ref), None
         enrolled = None if ref is None else enrolment_token(self._seals, ref)
         if verdict.waits_for == "enrolment":
             return enrolled or b"", None

@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 
 from woonketen.contracts import catalogue
-from woonketen.contracts.facts import Event, Sealed
+from woonketen.contracts.facts import Event, Sealed, event_key
 from woonketen.contracts.payloads.enrolment import SubjectMerged
 from woonketen.contracts.records import PLATFORM, PLATFORM_SOURCE, pack, warning_class
 from woonketen.streams import keeping, links
@@ -35,7 +35,8 @@ from woonketen.streams.admit import (
 )
 from woonketen.streams.arrivals import Arrival, Turned
 from woonketen.streams.changes import Changes, Entry, Outcome, Refusal
-from woonketen.streams.parking import Parking, Spoilt, agreement_token, enrolment_token
+from woonketen.streams.parking import Parking, Spoilt, agreement_token, efforts_token, enrolment_token
+from woonketen.streams.signalling import SIGNAL, Signalling
 from woonketen.streams.standing import AgreementRow, Book, Seals, Seen, by_party
 
 PATIENCE = timedelta(days=30)
@@ -61,6 +62,7 @@ class Sitting:
         self.changes = Changes(open_day, now)
         self.verdicts: dict[int, Verdict] = {}
         self._book = Book(connection, seals)
+        self._signalling = Signalling(connection, seals)
         self._parking = Parking(connection, seals, kinds)
         self._agreed = {row.key: row for row in agreed}
         self._parties = parties
@@ -106,16 +108,21 @@ class Sitting:
     ) -> None:
         """An event of the platform's own. `narrows`: the resident's rows stay hidden until it was applied."""
         contract = catalogue.contract_of(short)
+        event_id = event_id or str(uuid4())
         sealed = Sealed(
-            short, contract.version, PLATFORM, PLATFORM_SOURCE, event_id or str(uuid4()), self.now, None,
-            catalogue.encode(payload),
-        )  # fmt: skip
+            short, contract.version, PLATFORM, PLATFORM_SOURCE, event_id, self.now, None, catalogue.encode(payload)
+        )
+        key = event_key(PLATFORM_SOURCE, event_id)
+        if ref is not None and self._signalling.said(key, short, payload, ref, (self.now, event_id)):
+            self._arrived.add(efforts_token(self.seals, ref))
         if ref is not None and (narrows or contract.restricting):
             self.changes.narrowed.append((ref, len(self.changes.entries)))
         kept = warning_class(payload.warning_id) if contract.category == "warnings" else contract.retention_class
         self.changes.entries.append(Entry(pack(sealed), ref, (ref, PLATFORM, kept), self.open_day))
 
     def finish(self) -> Changes:
+        self.release()
+        self.changes.signals_new, self.changes.signals_changed = self._signalling.new, self._signalling.changed
         self.changes.waiting = list(self._parking.waiting.values())
         self.changes.unparked = self._parking.gone
         self.changes.sealed = self._parking.sealed
@@ -131,6 +138,9 @@ class Sitting:
         candidate, book = arrival.candidate, self._book
         seen = book.seen.get(candidate.key)
         ref = None if arrival.siv is None else book.people.get(arrival.siv)
+        objected, missing = False, tuple[str, ...]()
+        if candidate.contract.type == SIGNAL and ref is not None:
+            objected, missing = self._signalling.stands(candidate, ref, self.open_day)
         return Standing(
             self.open_day,
             arrival.digest,
@@ -141,6 +151,8 @@ class Sitting:
             None if candidate.original is None else book.original(candidate.original),
             self._link(candidate) if candidate.contract.type == "subject.linked" else None,
             candidate.key in book.erased,
+            objected,
+            missing,
         )
 
     def _link(self, candidate: Candidate) -> bytes | None:
@@ -253,14 +265,18 @@ class Sitting:
         """Two residents are one. Admission only re-points; the step of the absorbed one re-appends its facts, for it
         holds every earlier one by then."""
         self._book.merge(gone, into)
+        self._signalling.merge(gone, into)
         self.changes.merge(gone, into)
-        self._arrived.update((enrolment_token(self.seals, gone), enrolment_token(self.seals, into)))
+        for ref in (gone, into):
+            self._arrived.update((enrolment_token(self.seals, ref), efforts_token(self.seals, ref)))
         self.changes.narrowed.append((gone, len(self.changes.entries)))
         self.say("subject.merged", SubjectMerged(occurred_on=self.open_day, reason="link_code"), gone)
 
     def _keep(self, candidate: Candidate, verdict: Accepted, ref: bytes | None) -> None:
         """What it changes for those that come after."""
         short = verdict.kept.type
+        if ref is not None and self._signalling.keep(candidate, verdict, ref):
+            self._arrived.add(efforts_token(self.seals, ref))
         if short in keeping.ENROLMENTS and ref is not None:
             enrolment = keeping.keep_enrolment(self._book, candidate, verdict, ref)
             if enrolment is not None:

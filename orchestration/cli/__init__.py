@@ -27,6 +27,7 @@ COMMANDS = {
     "warnings": ("look", "The warnings that a person sees."),
     "explain": ("look", "Why a warning was raised and what closes it."),
     "decide": ("look", "The policy's answer to a question, without doing anything."),
+    "policy": ("policy", "Why a field is in a view, and by which rule."),
     "looks": ("look", "Who looked at what."),
     "acknowledge": ("answer", "Answer a warning with a reason code."),
     "contest": ("answer", "Contest a warning, as the resident."),
@@ -35,11 +36,23 @@ COMMANDS = {
     "erase": ("keeping", "Destroy the keys of what one organisation told about a resident."),
     "keys": ("keeping", "Change the key-encryption key."),
     "ledger": ("keeping", "The erasure ledger: do what it says."),
+    "consent": ("rights", "As the resident: list, grant and refuse consents."),
+    "withdraw": ("rights", "As the resident: withdraw a consent."),
+    "object": ("rights", "As the resident: object to early signalling or to warnings."),
+    "correct": ("rights", "As the resident: ask for a correction."),
+    "requests": ("rights", "What residents asked for, and the answer to it."),
+    "export": ("rights", "As the resident: everything that is held about you."),
+    "break-glass": ("rights", "In an emergency: a colleague's row, for three hours."),
+    "contact": ("signals", "Contact data of a signal: put, and fetched once."),
+    "evidence": ("signals", "The signed bundle about the arrears of a lease."),
     "quarantine": ("operate", "Residents whose rows are withheld because of an error."),
     "rebuild": ("operate", "All views from the log again, compared and swapped."),
     "log": ("operate", "Positions, lag and soundness of the log."),
     "doctor": ("operate", "Versions, servers, keys, roles, clock: ok, or the mend."),
 }
+
+_NAMED = {"object": "objection", "break-glass": "break_glass"}
+"""Commands whose function cannot have their name."""
 
 
 class Lazy(click.Group):
@@ -50,7 +63,7 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"woonketen.orchestration.cli.{COMMANDS[cmd_name][0]}")
-        found: click.Command = getattr(module, cmd_name)
+        found: click.Command = getattr(module, _NAMED.get(cmd_name, cmd_name))
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

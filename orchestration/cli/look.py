@@ -12,9 +12,11 @@ from woonketen.orchestration.cli.base import Context, command, pass_shared
 from woonketen.orchestration.cli.feed import DAY
 
 VIEWS = [
-    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "steward_feeds", "steward_proofs",
-    "steward_refusals", "vrijwilliger", "wijkteam", "zorgaanbieder",
+    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "schuldhulp", "steward_consents",
+    "steward_feeds", "steward_proofs", "steward_refusals", "steward_requests", "vrijwilliger", "wijkteam",
+    "zorgaanbieder",
 ]  # fmt: skip
+WHY = ["resident_request", "complaint", "incident", "audit"]
 AS = click.option("--as", "user", required=True, metavar="USER", help="The person who looks.")
 KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was known on that evening.")
 
@@ -26,7 +28,8 @@ KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was 
 @pass_shared
 def view(shared: Context, name: str, user: str, resident: str | None) -> None:
     """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie, looks,
-    steward_feeds, steward_proofs, steward_refusals, vrijwilliger, wijkteam, zorgaanbieder."""
+    schuldhulp, steward_consents, steward_feeds, steward_proofs, steward_refusals, steward_requests, vrijwilliger,
+    wijkteam, zorgaanbieder."""
     with shared.platform() as platform:
         shared.table(platform.view(name, user, resident), "Geen rijen.")
 
@@ -97,8 +100,21 @@ def decide(
 @command()
 @AS
 @click.option("--resident", metavar="S", help="Only this resident, by the pseudonym of the person's own organisation.")
+@click.option("--decisions", is_flag=True, help="For a steward: every request and its answer, denials too.")
+@click.option("--who", "look_id", metavar="LOOK_ID", help="For a steward, with --reason: which person it was.")
+@click.option("--reason", type=click.Choice(WHY), help="Why a name is asked for; the resident can read it back.")
 @pass_shared
-def looks(shared: Context, user: str, resident: str | None) -> None:
+def looks(
+    shared: Context, user: str, resident: str | None, decisions: bool, look_id: str | None, reason: str | None
+) -> None:
     """Who looked at what, for whom: a resident sees the own looks, a steward all, without names."""
+    if bool(look_id) != bool(reason) or (decisions and look_id):
+        raise ConfigurationError("--who and --reason belong together.", "Give both, and no --decisions.")
     with shared.platform() as platform:
-        shared.table(platform.looks(user, resident), "Nog niemand keek.")
+        if look_id and reason:
+            shared.table(platform.who_looked(user, look_id, reason), "Geen keer dat er gekeken is met dit nummer.")
+        elif decisions:
+            shared.table(platform.decisions(user), "Nog niemand vroeg iets.")
+        else:
+            rows = platform.looks(user, resident)
+            shared.table(rows, "Nog niemand keek.", ["sentence"] if rows and "sentence" in rows[0] else [])

@@ -12,13 +12,25 @@ from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.ports import Shown, WarningRow
 from woonketen.contracts.views import Row
 from woonketen.streams.effective import effective, retracted
-from woonketen.streams.show import bewoner, casusregisseur, coach, corporatie, vrijwilliger, wijkteam, zorgaanbieder
+from woonketen.streams.show import (
+    bewoner,
+    casusregisseur,
+    coach,
+    corporatie,
+    schuldhulp,
+    vrijwilliger,
+    wijkteam,
+    zorgaanbieder,
+)
 from woonketen.streams.show.case import NOTHING, Case, Pair
 from woonketen.streams.show.complex import Contribution, complexes, contributions
 from woonketen.streams.show.wake import next_change, today
 from woonketen.streams.world import World
 
 __all__ = ["Contribution", "complexes", "contributions", "next_change", "show", "shown"]
+
+
+_NO_WARNINGS = frozenset({"vrijwilliger", "schuldhulp"})
 
 
 def shown(facts: Iterable[Fact], ref: bytes, day: date, world: World, judge_on: date | None = None) -> Shown:
@@ -51,6 +63,7 @@ def _pairs(case: Case) -> list[Pair]:
         found += coach.rows(case)
         found += casusregisseur.rows(case)
         found += vrijwilliger.rows(case)
+        found += schuldhulp.rows(case)
     found += wijkteam.rows(case)
     found += corporatie.rows(case)
     found += zorgaanbieder.rows(case)
@@ -64,7 +77,7 @@ def _warning_rows(case: Case, pairs: list[Pair]) -> list[WarningRow]:
         return []
     found: dict[tuple[str, str], WarningRow] = {}
     for look, row in pairs:
-        for warn in case.warnings(look) if row.view != "vrijwilliger" else ():
+        for warn in case.warnings(look) if row.view not in _NO_WARNINGS else ():
             key = f"{row.org}|{row.worker or ''}|{warn.id}"
             found[(row.view, key)] = WarningRow(
                 role=row.view,

@@ -35,7 +35,9 @@ COMMANDS = {
     "warnings": "--as --all --known-on",
     "explain": "--as --known-on",
     "decide": "--recipient --purpose --org --subject --on --fact-on",
-    "looks": "--as --resident",
+    "policy": "explain",
+    "policy explain": "",
+    "looks": "--as --resident --decisions --who --reason",
     "acknowledge": "--as --reason",
     "contest": "--as --reason",
     "backup": "",
@@ -45,6 +47,22 @@ COMMANDS = {
     "ledger replay": "",
     "keys": "rotate",
     "keys rotate": "",
+    "consent": "list grant refuse",
+    "consent list": "--as",
+    "consent grant": "--as --to --purpose --category --from --until --data-from --data-until",
+    "consent refuse": "--as --to --purpose --category",
+    "withdraw": "--as",
+    "object": "--as --purpose --lift",
+    "correct": "--as --category --reason --org",
+    "requests": "list answer",
+    "requests list": "--as",
+    "requests answer": "--as --answer",
+    "export": "--as --html",
+    "break-glass": "--as --resident --reason",
+    "contact": "put fetch",
+    "contact put": "--as",
+    "contact fetch": "--as",
+    "evidence": "--as --html --verify --public-key",
     "quarantine": "list show replay discard",
     "rebuild": "--verify",
     "log": "stats verify",
@@ -93,7 +111,7 @@ def test_help_lists_the_options(command: str, tmp_path: Path) -> None:
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = bare("--help", cwd=tmp_path)
-    listed = set(re.findall(r"^ +([a-z]+)  ", done.stdout, re.MULTILINE))
+    listed = set(re.findall(r"^ +([a-z][a-z-]*)  ", done.stdout, re.MULTILINE))
     assert listed == {command.split()[0] for command in COMMANDS}
     assert "Exit codes: 0 done" in done.stdout
     for option in ("--config", "--json", "--debug"):

@@ -1,0 +1,169 @@
+"""Dutch words for every field of a payload or a view (`labels.csv`), for values, and for a look."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from woonketen.contracts import codes, dutch
+from woonketen.contracts.catalogue import TYPES
+from woonketen.contracts.payloads.lists import LISTS
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        row["field"]: row["label_nl"]
+        for row in csv.DictReader(
+            files("woonketen.contracts").joinpath("labels.csv").read_text(encoding="utf-8").splitlines()
+        )
+    }
+)
+"""Field of a payload or a view → what it is called."""
+
+# What a view shows as a plain code, by field: the lists in which its label may stand.
+_OF_VIEW: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "action": ("action_kind",),
+        "arrears_level": ("arrears_level",),
+        "arrears_trend": ("arrears_trend",),
+        "can_self": ("can_self",),
+        "card": ("card",),
+        "categories": ("category",),
+        "category": ("nuisance_category", "category"),
+        "coaching_runs": ("coaching_runs",),
+        "collection_step": ("collection_step",),
+        "day_activity": ("day_activity_kind",),
+        "decided": ("lease_decision",),
+        "domain": ("domain",),
+        "effort": ("arrears_effort",),
+        "kind": ("lease_kind", "place_kind"),
+        "may_signal_missing": ("arrears_effort",),
+        "mode": ("coach_mode",),
+        "needs": ("needs",),
+        "not_running_by": ("not_running_by",),
+        "notice": ("nuisance_step",),
+        "phase": ("phase",),
+        "programme": ("programme",),
+        "provisions_open": ("provision",),
+        "purpose": ("purpose",),
+        "recipient": ("role",),
+        "role": ("role", "coach_role", "org_kind"),
+        "situation": ("situation",),
+        "state": ("action_state", "consent_state", "warning_state"),
+        "taken_by": ("role",),
+        "wants": ("wants",),
+    }
+)
+OPENED = "break-glass view break_glass"
+"""Name of the look that tells that somebody broke the glass."""
+_LISTS = {each: name for name, each in LISTS.items()}
+_PURPOSES = {"self": "inzage in uw eigen gegevens", "stewardship": "beheer van de gegevens"}
+_OWNERS = {"resident": "uzelf", "network": "uw netwerk"}
+
+
+def field(name: str) -> str:
+    """The label; a name without one is shown as it is, a test sees to it that there are none."""
+    return FIELDS.get(name, name.replace("_", " "))
+
+
+def purpose(code: str) -> str:
+    return _PURPOSES.get(code) or codes.label("purpose", code)
+
+
+def event(short: str) -> str:
+    return codes.label("event_type", short)
+
+
+def value(name: str, told: Any, short: str | None = None) -> str:
+    """A value as one reads it. `short`: the type of event whose payload it stands in, else it is a view's."""
+    if told is None:
+        return "–"
+    if isinstance(told, bool):
+        return "ja" if told else "nee"
+    if isinstance(told, int | float) and name.endswith("_cents"):
+        return dutch.euros(int(told))
+    if isinstance(told, list | tuple):
+        return "; ".join(value(name, each, short) for each in told) or "–"
+    if isinstance(told, Mapping):
+        return ", ".join(f"{_key(name, key)}: {value(key, each, short)}" for key, each in told.items())
+    if isinstance(told, str):
+        return _day(told) or _code(name, told, short)
+    return str(told)
+
+
+def look(row: Mapping[str, Any], zone: tzinfo = UTC) -> str:
+    """A line of the looks as a sentence: when, who, for what, which fields. Never a name: organisation and role.
+
+    `row`: `start_time` (ISO 8601), `name`, `organisation`, `role`, `purpose`, `fields`.
+    """
+    at = datetime.fromisoformat(row["start_time"]).astimezone(zone)
+    when = f"Op {dutch.day(at.date())} om {at:%H:%M}"
+    if row["role"] == "bewoner":
+        return f"{when} bekeek u zelf: {dutch.listed(_fields(row['fields']))}."
+    who = f"een {codes.label('role', row['role'])} van {row['organisation']}"
+    if row["name"] == "who looked":
+        return f"{when} vroeg {who} wie er bij u gekeken had."
+    if row["name"] == OPENED:
+        return f"{when} opende {who} uw gegevens voor drie uur, met een noodgeval als reden."
+    emergency = " (in een noodgeval)" if row["name"].startswith("break-glass ") else ""
+    seen = dutch.listed(_fields(row["fields"]))
+    return f"{when} keek {who}{emergency} naar: {seen}. Doel: {purpose(row['purpose'])}."
+
+
+def _fields(names: Sequence[str]) -> list[str]:
+    return list(
+        dict.fromkeys(field(name) for name in names if name not in ("corrected", "not_shared", "id", "resident"))
+    )
+
+
+def _key(parent: str, key: str) -> str:
+    if parent == "wants":
+        return codes.label("domain", key) if key in codes.members("domain") else key
+    return field(key)
+
+
+def _day(told: str) -> str | None:
+    try:
+        return dutch.day(date.fromisoformat(told)) if len(told) == 10 else None
+    except ValueError:
+        return None
+
+
+def _code(name: str, told: str, short: str | None) -> str:
+    for named in _of_payload(short).get(name, ()) if short else _OF_VIEW.get(name, ()):
+        if told in codes.members(named):
+            return codes.label(named, told)
+    return _OWNERS.get(told, told)
+
+
+@cache
+def _of_payload(short: str) -> Mapping[str, tuple[str, ...]]:
+    """Field of a payload, of its parts too → the closed lists of its codes."""
+    found: dict[str, tuple[str, ...]] = {}
+    _collect(TYPES[short].payload, found)
+    return found
+
+
+def _collect(struct: Any, found: dict[str, tuple[str, ...]]) -> None:
+    for name, hint in get_type_hints(struct).items():
+        for each in _parts(hint):
+            if each in _LISTS:
+                found[name] = (*found.get(name, ()), _LISTS[each])
+            elif isinstance(each, type) and issubclass(each, msgspec.Struct):
+                _collect(each, found)
+
+
+def _parts(hint: Any) -> list[Any]:
+    try:
+        if hint in _LISTS:
+            return [hint]
+    except TypeError:
+        return []
+    inner = [each for each in get_args(hint) if not isinstance(each, str | int)]
+    return [hint, *(part for each in inner for part in _parts(each))]

@@ -1,0 +1,60 @@
+"""What a resident reads has a Dutch word for every field and code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+import builders as b
+import msgspec
+import pytest
+
+from woonketen.contracts import codes, labels
+from woonketen.contracts.catalogue import TYPES
+from woonketen.contracts.views import OTHER_VIEWS, PERSON_VIEWS
+
+
+def names_of(hint: Any) -> set[str]:
+    """Every field of a struct and of its parts."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        fields = msgspec.structs.fields(hint)
+        return {each.encode_name for each in fields} | {name for each in fields for name in names_of(each.type)}
+    return {name for each in get_args(hint) if not isinstance(each, str | int) for name in names_of(each)}
+
+
+@pytest.mark.parametrize("short", TYPES)
+def test_every_field_and_code_of_a_payload_has_a_word(short: str) -> None:
+    assert names_of(TYPES[short].payload) - labels.FIELDS.keys() == set()
+    assert labels.event(short)
+    told = {name: labels.value(name, each, short) for name, each in b.sample(short)["data"].items()}
+    assert all(told.values()), told
+
+
+@pytest.mark.parametrize("view", [*PERSON_VIEWS, *OTHER_VIEWS])
+def test_every_field_of_a_view_has_a_word(view: str) -> None:
+    assert names_of({**PERSON_VIEWS, **OTHER_VIEWS}[view]) - labels.FIELDS.keys() == set()
+
+
+def test_codes_and_amounts_are_read_out() -> None:
+    assert labels.value("kind", "conditional", "lease.started") == "voorwaardelijk"
+    assert labels.value("outstanding_cents", 122550, "rent.balance_reported") == "€ 1.225,50"
+    assert labels.value("ends_on", "2028-02-14") == "14 februari 2028"
+    assert labels.value("programme", "wooncoach") == "Wooncoach"
+    assert labels.value("owner", "resident") == "uzelf"
+    intake = json.loads(json.dumps(b.sample("intake.held")["data"]))
+    told = labels.value("domains", intake["domains"], "intake.held")
+    assert codes.label("domain", "housing") in told
+    assert "own_home" not in told
+    assert "own_district" not in labels.value("wants", {"housing": "own_home"})
+
+
+def test_a_look_is_a_sentence_without_a_name() -> None:
+    row = {"start_time": "2026-03-05T13:02:11+00:00", "name": "view coach", "organisation": "coach-oost",
+           "role": "coach", "purpose": "guidance", "fields": ["plan_actions", "lease", "corrected"]}  # fmt: skip
+    assert labels.look(row) == (
+        "Op 5 maart 2026 om 13:02 keek een coach van coach-oost naar: afspraken uit het plan en huur. "
+        "Doel: begeleiding."
+    )
+    assert "noodgeval" in labels.look(row | {"name": "break-glass view coach"})
+    assert "wie er bij u gekeken had" in labels.look(row | {"name": "who looked", "role": "steward"})
+    assert "bekeek u zelf" in labels.look(row | {"role": "bewoner", "purpose": "self"})
