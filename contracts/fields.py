@@ -171,6 +171,7 @@ _PER_VIEW: Mapping[str, str] = MappingProxyType(
         "steward_feeds": "Gaat over leveringen van organisaties, niet over bewoners.",
         "steward_refusals": "Noemt reden en veld van een weigering, nooit een waarde of een bewoner.",
         "steward_consents": "Toestemmingen zonder bewoner: een hash, de ontvanger, het doel en de termijn.",
+        "steward_proofs": "Wat werd gewist, wanneer en door welk besluit; zonder bewoner.",
         "steward_requests": "Verzoeken van bewoners en meldingen die een antwoord nodig hebben.",
     }
 )

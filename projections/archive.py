@@ -15,7 +15,7 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.projections.database import told
 
 _SCHEMAS = ("log", "vault", "admission", "looks")
-_GATE = ("installation", "viewer", "feed_silent")
+_GATE = ("installation", "viewer", "feed_silent", "name", "request")
 
 
 def tables(owner: psycopg.Connection[Any]) -> dict[str, list[str]]:

@@ -47,6 +47,9 @@ def forget_residents(
             [[partition for partition, _ in records], [seq for _, seq in records]],
         ).rowcount
         if whole:
+            for table in ("request", "glass"):
+                query = sql.SQL("DELETE FROM gate.{} WHERE ref = ANY(%b)").format(sql.Identifier(table))
+                rows += processor.execute(query, [list(refs)]).rowcount
             viewers = "DELETE FROM gate.viewer WHERE ref = ANY(%b) RETURNING rolname"
             gone = [rolname for (rolname,) in processor.execute(viewers, [list(refs)]).fetchall()]
     return rows + len(gone), gone

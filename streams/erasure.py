@@ -104,6 +104,7 @@ def forget(connection: psycopg.Connection[Any], keys: Keys, doomed: Doomed, day:
         ("parked", "key = ANY(%(events)b)"),
         ("outcome", "key = ANY(%(events)b)"),
         ("enrolment", "key = ANY(%(events)b) OR (%(whole)s AND ref = ANY(%(refs)b))"),
+        ("signalling", "key = ANY(%(events)b) OR (%(whole)s AND ref = ANY(%(refs)b))"),
         ("pseudonym", "siv = ANY(%(sivs)b) OR (%(whole)s AND ref = ANY(%(refs)b))"),
         ("link", "ref = ANY(%(refs)b) AND (%(whole)s OR %(org)s IN (by_org, for_org))"),
         ("merged", "%(whole)s AND (ref = ANY(%(refs)b) OR into_ref = ANY(%(refs)b))"),

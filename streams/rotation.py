@@ -22,6 +22,7 @@ _SEALED = (
     ("seen", "key", ("memo",)),
     ("outcome", "key", ("memo",)),
     ("enrolment", "key", ("rank", "corrected")),
+    ("signalling", "key", ("rank", "corrected")),
 )
 """Tables of admission, what each row is sealed with, and the sealed columns."""
 

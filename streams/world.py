@@ -141,7 +141,7 @@ def build_world(facts: Iterable[Fact], policy: Policy, rules: Rules, pseudonym_k
 
 
 def _orgs(f: Facts) -> dict[str, OrgInfo]:
-    left = {fact.data.org: fact.happened for fact in f.of("org.left")}
+    left = {fact.data.org: fact for fact in f.of("org.left")}
     found: dict[str, OrgInfo] = {}
     for fact in sorted(f.of("org.registered"), key=lambda each: (each.time, each.id)):
         data, before = fact.data, found.get(fact.data.org)
@@ -161,7 +161,7 @@ def _orgs(f: Facts) -> dict[str, OrgInfo]:
             phone=data.phone,
             expected_since=since,
             # Who registers again after leaving is back.
-            left_on=gone if gone is not None and gone >= fact.happened else None,
+            left_on=gone.happened if gone is not None and gone.time >= fact.time else None,
         )
     return found
 

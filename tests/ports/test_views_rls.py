@@ -269,9 +269,10 @@ class TestWaysRound:
             " AND relnamespace::regnamespace::text LIKE 'view\\_%'"
             " AND NOT coalesce(reloptions, '{}') @> '{security_invoker=true,security_barrier=true}'"
         ).fetchall()
-        # These two hold counts and codes of feeds, and read no table of residents.
+        # These hold counts and codes of feeds, hashes of proofs, and read no table of residents.
         assert sorted(name for (name,) in others) == [
             "view_steward_feeds.steward_feeds",
+            "view_steward_proofs.steward_proofs",
             "view_steward_refusals.steward_refusals",
         ]
 
