@@ -106,7 +106,7 @@ def look(row: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     when = f"Op {dutch.day(at.date())} om {at:%H:%M}"
     if row["role"] == "bewoner":
         return f"{when} bekeek u zelf: {dutch.listed(_fields(row['fields']))}."
-    who = f"een {codes.label('role', row['role'])} van {row['organisation']}"
+    who = f"iemand van {row['organisation']} ({codes.label('role', row['role'])})"
     if row["name"] == "who looked":
         return f"{when} vroeg {who} wie er bij u gekeken had."
     if row["name"] == OPENED:

@@ -421,6 +421,45 @@ def test_looks(town: Office) -> None:
     town("looks", "--as", "coach-1", code=None)
 
 
+def test_who_looked(town: Office) -> None:
+    town("view", "casusregisseur", "--as", "regie-1", "--json")
+    line = town("looks", "--as", "bewoner-1", "--json").rows[-1]
+    assert line["sentence"].startswith("Op ")
+    (found,) = town("looks", "--as", "steward-1", "--who", line["span_id"], "--reason", "audit", "--json").rows
+    assert (found["user"], found["organisation"]) == ("regie-1", GI)
+    assert "(gegevensbeheerder) wie er bij u" in town("looks", "--as", "bewoner-1", "--json").rows[-1]["sentence"]
+    assert "--reason" in town("looks", "--as", "steward-1", "--who", line["span_id"], code=2).err
+    decisions = town("looks", "--as", "steward-1", "--decisions", "--json").rows
+    assert {"trace_id", "event_name", "timestamp", "status", "attributes"} <= set(decisions[0])
+    assert town("looks", "--as", "bewoner-1", "--decisions", code=2).err
+
+
+def test_evidence(town: Office) -> None:
+    lease = town("view", "corporatie", "--as", "huur-ow", "--json").rows[0]["lease_id"]
+    page = town.files / "bundle.html"
+    bundle = town("evidence", lease, "--as", "huur-ow", "--html", str(page)).object
+    assert "Controlegetallen" in page.read_text(encoding="utf-8")
+    whole = town.file("bundle.json", [json.dumps(bundle).encode()])
+    assert town("evidence", "--verify", whole, "--json").object == {"whole": True}
+    bundle["made_on"] = "2020-01-01"
+    touched = town.file("touched.json", [json.dumps(bundle).encode()])
+    assert town("evidence", "--verify", touched, "--json", code=1).object == {"whole": False}
+    assert town("evidence", "--public-key", "--json").object["public_key"] == bundle["public_key"]
+    assert town("evidence", lease, "--as", "steward-1", code=2).err
+    assert town("evidence", code=2).err
+
+
+def test_contact_and_break_glass_say_no(town: Office) -> None:
+    put = ["contact", "put", f"{OW}:VS-1", "-", "--as", OW, "--json"]
+    handle = town(*put, stdin=b'{"name": "N.N.", "phone": "0612"}').object["handle"]
+    assert handle.startswith("CH-")
+    assert town(*put, stdin=b'{"bsn": "1"}', code=2).err
+    assert town("contact", "fetch", handle, "--as", "huur-ow", code=2).err  # no view of signals
+    refused = town("break-glass", "--as", "coach-1", "--resident", f"{CO}:X-1", "--reason", "crisis", code=2).err
+    assert "no resident under that pseudonym" in refused
+    assert town("break-glass", "--as", "huur-ow", "--resident", f"{OW}:X-1", "--reason", "crisis", code=2).err
+
+
 # --- keeping it sound -----------------------------------------------------------------------------------------------
 
 

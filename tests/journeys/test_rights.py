@@ -297,7 +297,7 @@ def test_a_safety_flag_stands_in_no_export(town: Town) -> None:
 def test_a_resident_reads_who_looked_in_plain_words(town: Town) -> None:
     coach_sees(town)
     said = [row["sentence"] for row in town.platform.looks("bewoner-1")]
-    assert any("keek een coach van coach-oost naar: " in each and "Doel: begeleiding." in each for each in said)
+    assert any("keek iemand van coach-oost (coach) naar: " in each and "Doel: begeleiding." in each for each in said)
     assert any("bekeek u zelf" in each for each in said)
     assert "_" not in "".join(said), "labels, no codes"
     assert "coach-1" not in str(said)
@@ -317,7 +317,7 @@ def test_the_name_behind_a_look_is_for_a_steward_with_a_reason(town: Town) -> No
     (found,) = town.platform.who_looked("steward", look["span_id"], "resident_request")
     assert found["user"] == "coach-1"
     last = town.platform.looks("bewoner-1")[-1]
-    assert "vroeg een gegevensbeheerder van gemeente-ijsselstad wie er bij u gekeken had" in last["sentence"]
+    assert "vroeg iemand van gemeente-ijsselstad (gegevensbeheerder) wie er bij u gekeken had" in last["sentence"]
     for user in ("coach-1", "bewoner-1"):
         with pytest.raises(ConfigurationError):
             town.platform.who_looked(user, look["span_id"], "audit")
@@ -354,7 +354,7 @@ def test_break_glass_opens_a_colleagues_row_and_everybody_hears_of_it(town: Town
     assert row == mine
     assert coach_sees(town, 2, NAME) is None, "one resident, not the others"
     said = [each["sentence"] for each in town.platform.looks("bewoner-1")]
-    assert any("opende een coach van coach-oost uw gegevens voor drie uur" in each for each in said)
+    assert any("opende iemand van coach-oost (coach) uw gegevens voor drie uur" in each for each in said)
     assert any("(in een noodgeval)" in each for each in said)
     asked = [each for each in town.platform.view("steward_requests", "steward-coach") if each["kind"] == "break_glass"]
     assert [(each["resident"], each["reason"]) for each in asked] == [(subject(b.COACH, 1), "crisis")]

@@ -52,7 +52,7 @@ def test_a_look_is_a_sentence_without_a_name() -> None:
     row = {"start_time": "2026-03-05T13:02:11+00:00", "name": "view coach", "organisation": "coach-oost",
            "role": "coach", "purpose": "guidance", "fields": ["plan_actions", "lease", "corrected"]}  # fmt: skip
     assert labels.look(row) == (
-        "Op 5 maart 2026 om 13:02 keek een coach van coach-oost naar: afspraken uit het plan en huur. "
+        "Op 5 maart 2026 om 13:02 keek iemand van coach-oost (coach) naar: afspraken uit het plan en huur. "
         "Doel: begeleiding."
     )
     assert "noodgeval" in labels.look(row | {"name": "break-glass view coach"})
