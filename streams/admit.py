@@ -243,10 +243,11 @@ def _place(candidate: Candidate, standing: Standing) -> Verdict:
     if not _agreed(candidate, standing):
         return Parked("agreement")
     if contract.type == "arrears.signalled":
-        if standing.objected:
-            raise Objected("subject", "the resident objected to early signalling; it may not be sent")
         if standing.efforts_missing:
             return Parked("efforts")
+        # Only now: until the efforts are there, the objection may still be lifted.
+        if standing.objected:
+            raise Objected("subject", "the resident objected to early signalling; it may not be sent")
     return Accepted(contract)
 
 

@@ -24,7 +24,7 @@ from chaos.town import FIRST_DAY, ORGS, USERS, Links, Sent, by_day
 
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.data_folder import DataFolder, told
-from woonketen.orchestration.postgres import dsn_of, remove_database
+from woonketen.orchestration.postgres import dsn_of, open_database, remove_database
 
 WOONKETEN = str(Path(sys.executable).with_name("woonketen"))
 SECONDS = 120
@@ -122,7 +122,11 @@ class Office:
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+        """As the superuser, on a server that stays at least as long."""
+        with (
+            open_database(self.data, say=lambda _: None) as database,
+            psycopg.connect(database.dsn, autocommit=True) as connection,
+        ):
             yield connection
 
     def postmaster(self) -> int | None:

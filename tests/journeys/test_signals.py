@@ -194,6 +194,8 @@ def test_an_objection_refuses_what_still_waits(town: Town) -> None:
     signal = town.signal(n)
     assert town.tell(signal) == ["parked"]
     town.platform.rights.object(town.platform.user(resident(town, n)), "early_signalling")
+    assert town.outcome(signal) == "parked", "it may be lifted while the efforts are made"
+    town.tell(*town.efforts(n))
     assert town.outcome(signal) == "objection"
 
 
