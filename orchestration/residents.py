@@ -16,7 +16,7 @@ from woonketen.contracts.records import PLATFORM, partition_of
 from woonketen.orchestration.wiring import Rulebook
 from woonketen.projections.people import User
 from woonketen.streams.admission import Settings
-from woonketen.streams.effective import effective
+from woonketen.streams.effective import effective, retracted
 from woonketen.streams.episodes import OPEN, feed_episodes, warn_feed
 from woonketen.streams.explain import explain, explain_feed
 from woonketen.streams.kek import Keys
@@ -49,7 +49,9 @@ class Residents:
         day = known_on + timedelta(days=1)
         org = PLATFORM if user.role == "bewoner" else user.org
         to = recipient(user.role, org, user.worker)
-        return explain(effective(self.facts(ref, known_on), day), warning_id, to, day, self.world(known_on), ref)
+        known = self.facts(ref, known_on)
+        facts, gone = effective(known, day), retracted(known, day)
+        return explain(facts, warning_id, to, day, self.world(known_on), ref, gone)
 
     def warnings(self, refs: Collection[bytes], user: User, known_on: date, *, every: bool) -> list[dict[str, Any]]:
         """As this person would have read them on the evening of `known_on`, gravest first."""

@@ -156,7 +156,7 @@ def _refuse_lost_key(owner: psycopg.Connection[Any], settings: Settings) -> None
     if settings.kek.exists():
         return
     found = owner.execute("SELECT to_regclass('vault.known_kek') IS NOT NULL").fetchone()
-    if found and found[0] and owner.execute("SELECT FROM vault.known_kek").fetchone():
+    if found and found[0] and owner.execute("SELECT FROM vault.known_kek").fetchone() is not None:
         raise ConfigurationError(
             f"There is no key file {settings.kek}, but there is data that was sealed with one.",
             "Put the key back from its backup; a new one could not open anything.",

@@ -159,6 +159,8 @@ class Admission:
         until = day if until is None else until
         with self._sitting() as sitting:
             last = sitting.open_day - timedelta(days=1)
+            if day <= until == last:
+                return until  # the same command again
             if day < last or until < day:
                 raise ConfigurationError(
                     f"{day} is closed already: the open day is {sitting.open_day}.", "Close that one."

@@ -15,16 +15,21 @@ class Counting:
     """Of one resident. Whatever was given out stays as it is."""
 
     def __init__(self, state: State) -> None:
+        self._by: dict[str, list[Fact]] = {}
         self._begin(state)
 
     def _begin(self, state: State) -> None:
         facts = state.facts.values()
-        counted = effective(facts, None)
-        self._by: dict[str, list[Fact]] = dict(counted.groups())
+        before, self._by = self._by, dict(effective(facts, None).groups())
+        for short, group in self._by.items():
+            old = before.get(short)
+            if old == group:
+                self._by[short] = old  # the very same list tells that nothing of this type changed
         self._known = dict(state.facts)
-        # A correction or retraction can be about any fact, before or after it: then everything is looked at again.
-        self._corrected = any(fact.original is not None for fact in facts)
-        self._keys: set[Any] = set() if self._corrected else {business_key(fact) for fact in facts}
+        self._targets = {(fact.original, fact.org) for fact in facts if fact.original is not None}
+        self._keys: set[Any] = {business_key(fact) for fact in facts}
+        if self._targets:  # a correction may have given a fact another key
+            self._keys.update(business_key(fact) for group in self._by.values() for fact in group)
         self._last = max((group[-1].happened for group in self._by.values()), default=date.min)
 
     def add(self, state: State, arrived: Iterable[Fact]) -> None:
@@ -33,7 +38,12 @@ class Counting:
             if state.facts[fact.key] is not fact or self._known.get(fact.key) is fact:
                 continue  # a copy of what is known already
             key = business_key(fact)
-            if self._corrected or fact.original is not None or fact.key in self._known or key in self._keys:
+            if (
+                fact.original is not None
+                or (fact.key, fact.org) in self._targets
+                or fact.key in self._known
+                or key in self._keys
+            ):
                 self._begin(state)
                 return
             self._keys.add(key)

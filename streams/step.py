@@ -16,7 +16,7 @@ from woonketen.contracts.ports import Shown
 from woonketen.streams.conclusions import Conclusion
 from woonketen.streams.counting import Counting
 from woonketen.streams.fold import fold
-from woonketen.streams.judge import judge
+from woonketen.streams.judge import Vigil
 from woonketen.streams.show import shown
 from woonketen.streams.world import World
 
@@ -42,7 +42,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 def settle(state: State, closing: date, world: World) -> Judged:
     """What is concluded at the close of a day; it is known at once. A resident that became another is not judged."""
-    return _settle(state, Counting(state), closing, world)
+    return _settle(state, Counting(state), Vigil(state.ref), Closing(closing, world, True))
 
 
 def evenings(
@@ -51,7 +51,7 @@ def evenings(
     """One resident through several closes. An arrival `(i, fact)` lies before `closings[i]`, and is judged there; one
     behind the last close waits for the next one (`SOON`)."""
     concluded: list[Conclusion] = []
-    counting: Counting | None = None
+    counting, vigil = None, Vigil(state.ref)
     arrived = 0
     for at, closing in enumerate(closings):
         first = arrived
@@ -64,7 +64,7 @@ def evenings(
                 counting.add(state, facts)
         if arrived > first or closing.everybody or (judge_on is not None and judge_on <= closing.day):
             counting = counting or Counting(state)
-            judged = _settle(state, counting, closing.day, closing.world)
+            judged = _settle(state, counting, vigil, closing)
             state, judge_on = judged.state, judged.judge_on
             concluded.extend(judged.conclusions)
     if arrived < len(arrivals):
@@ -73,16 +73,17 @@ def evenings(
     return Judged(state, concluded, judge_on)
 
 
-def _settle(state: State, counting: Counting, closing: date, world: World) -> Judged:
-    facts = counting.on(closing)
+def _settle(state: State, counting: Counting, vigil: Vigil, closing: Closing) -> Judged:
+    day = closing.day
+    facts = counting.on(day)
     if facts.of("subject.merged"):
         return Judged(state, (), None)
-    emissions, wake = judge(facts, counting.warnings(), state.ref, closing, world)
-    begins = counting.begins_on(closing)
-    judge_on = min((day for day in (wake, begins) if day is not None), default=None)
+    emissions, wake = vigil.judge(facts, counting.warnings(), day, closing.world, everything=closing.everybody)
+    begins = counting.begins_on(day)
+    judge_on = min((on for on in (wake, begins) if on is not None), default=None)
     if not emissions:
         return Judged(state, (), judge_on)
-    conclusions = [Conclusion(state.ref, closing, each) for each in emissions]
+    conclusions = [Conclusion(state.ref, day, each) for each in emissions]
     told = [each.fact for each in conclusions]
     state = fold(state, told)
     counting.add(state, told)

@@ -452,8 +452,8 @@ def test_doctor(town: Office) -> None:
     assert done.code in (0, 1)
     rows = done.rows
     assert len(rows) >= 5
-    assert done.code == (0 if all(row["ok"] for row in rows) else 1)
-    assert all(row["ok"] or row["mend"] for row in rows)
+    assert done.code == (0 if all(row["state"] == "ok" for row in rows) else 1)
+    assert all(row["state"] == "ok" or row["mend"] for row in rows)
 
 
 def test_version(tmp_path: Path) -> None:

@@ -3,13 +3,10 @@ back; with `--verify` every evening is judged again."""
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from multiprocessing import get_context
 from typing import Any
 
 import psycopg
@@ -17,12 +14,13 @@ import pytest
 from builders import BUDDY, COACH, GEMEENTE, event, source_of
 from chaos.town import ORGS, Links, agreements, by_day, heartbeats, lives
 from psycopg import sql
+from wkkilled import kill_at
 from wkviews import FIRST_DAY, PARTITIONS, Town, rows_of, town
 
 from woonketen.contracts.errors import ConfigurationError, NotYours
 from woonketen.orchestration.rebuilding import Source, make_worker, rebuild
 from woonketen.projections import sets
-from woonketen.streams import catch_up, step
+from woonketen.streams import step
 from woonketen.streams.organisations import Organisation
 from woonketen.streams.rebuild import fill_partition
 
@@ -243,37 +241,13 @@ class TestWayBack:
         assert [row["resident"] for row in here.see(here.user("coach", COACH, worker="W-1"))] == ["C-2"]
 
 
-def _rebuild_and_die(source: Source, where: str) -> None:
-    def die(*_: Any, **__: Any) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    if where == "following":
-        catch_up._follow = die  # type: ignore[assignment]
-    else:
-        sets._turn = die
-    with psycopg.connect(source.dsn, autocommit=True) as owner:
-        rebuild(owner, source, processes=1)
-
-
-@pytest.mark.parametrize("where", ["filling", "swapping"])
+@pytest.mark.parametrize("where", ["filled", "swapped"])
 def test_kill_9_leaves_the_live_set_and_the_next_rebuild_succeeds(here: Town, where: str) -> None:
     for n in (1, 2):
         _coached(here, n)
     here.run()
     live, before = sets.live_set(here.owner), rows_of(here.owner)
-    if where == "filling":
-        here.owner.execute(
-            "CREATE FUNCTION gate.die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            " IF NEW.last > 0 AND NEW.set = 'set_2' THEN PERFORM pg_terminate_backend(pg_backend_pid());"
-            " END IF; RETURN NEW; END $$;"
-            " ALTER FUNCTION gate.die SECURITY DEFINER;"
-            " CREATE TRIGGER die BEFORE UPDATE ON gate.position FOR EACH ROW EXECUTE FUNCTION gate.die()"
-        )
-    child = get_context("fork").Process(target=_rebuild_and_die, args=(here.source, where))
-    child.start()
-    child.join()
-    assert child.exitcode != 0
-    here.owner.execute("DROP TRIGGER IF EXISTS die ON gate.position; DROP FUNCTION IF EXISTS gate.die")
+    assert kill_at(here.dsn, where)
     assert sets.live_set(here.owner) == live
     assert rows_of(here.owner) == before
     assert set(rebuild(here.owner, here.source, processes=1).differences.values()) == {0}

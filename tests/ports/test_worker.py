@@ -3,28 +3,25 @@ aside, and what somebody took back is gone at the next read."""
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from multiprocessing import get_context
 from typing import Any
 
 import builders
 import psycopg
 import pytest
 from builders import BUDDY, COACH, CORPORATIE, GEMEENTE, event, source_of
+from wkkilled import kill_at
 from wkviews import FIRST_DAY, PARTITIONS, Town, rows_of, town
 
 from woonketen.contracts.errors import ConfigurationError, NotYours
 from woonketen.contracts.records import partition_of
 from woonketen.orchestration.rebuilding import Source, make_worker
 from woonketen.projections import queries
-from woonketen.projections.store import PostgresBatch, PostgresViews
+from woonketen.projections.store import PostgresViews
 from woonketen.streams import step, turn
 from woonketen.streams.kek import Keys
-from woonketen.streams.log_pg import PostgresLog
 from woonketen.streams.merging import merges
 from woonketen.streams.quarantine import Quarantine
 from woonketen.streams.states import States
@@ -310,30 +307,7 @@ class TestSetAside:
         assert "rebuild" in raised.value.mend
 
 
-def _killed(source: Source, where: str, nth: int) -> None:
-    """A worker that dies the hard way, in the middle of its nth transaction."""
-    calls = 0
-
-    def dying(name: str, of: type) -> None:
-        original = getattr(of, name)
-
-        def method(self: Any, *given: Any, **named: Any) -> Any:
-            nonlocal calls
-            result = None if where == "before" else original(self, *given, **named)
-            calls += 1
-            if calls == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(self, *given, **named) if where == "before" else result
-
-        setattr(of, name, method)
-
-    dying(*{"before": ("move", PostgresBatch), "after": ("move", PostgresBatch),
-            "appended": ("append", PostgresLog)}[where])  # fmt: skip
-    with make_worker(source, PARTITIONS) as worker:
-        worker.run(until_idle=True)
-
-
-@pytest.mark.parametrize("where", ["before", "after", "appended"])
+@pytest.mark.parametrize("where", ["rows", "position", "appended"])
 def test_kill_9_inside_a_transaction_loses_and_doubles_nothing(new_database: Callable[[], str], where: str) -> None:
     """Between the rows and the position, between the position and what is appended, and just before the commit."""
     seen, died = [], 0
@@ -344,10 +318,7 @@ def test_kill_9_inside_a_transaction_loses_and_doubles_nothing(new_database: Cal
                     coached(here, n)
                 here.close(FIRST_DAY + timedelta(days=7 * week), FIRST_DAY + timedelta(days=7 * week + 6))
                 if week < len(kills):
-                    child = get_context("fork").Process(target=_killed, args=(here.source, where, kills[week]))
-                    child.start()
-                    child.join()
-                    died += child.exitcode == -signal.SIGKILL
+                    died += kill_at(here.dsn, where, kills[week])
             here.run()
             coach = here.user("coach", COACH, worker="W-1")
             told = sorted((sealed.type, str(sealed.time)) for sealed in here.log())

@@ -97,6 +97,8 @@ def test_active_until_it_is_acknowledged_and_again_when_it_rises() -> None:
         only(running(story, facts, day, [said]), day)
     ]]  # fmt: skip
     assert states == [("active", 2), ("acknowledged", 2), ("active", 3)]
+    same_day = answer("acknowledged", warning, "2026-05-12", reason="acting")  # before it rose that evening
+    assert only(running(story, facts, "2026-05-13", [said, same_day]), "2026-05-13").state == "active"
     again = answer("acknowledged", warning, "2026-05-13", reason="acting")
     assert only(running(story, facts, "2026-05-13", [said, again]), "2026-05-13").state == "acknowledged"
 
@@ -311,6 +313,14 @@ def test_each_party_reads_only_of_itself_at_its_own_severity() -> None:
     assert b.ZORG in lead.sentence
 
 
+def test_a_party_that_may_see_the_whole_plan_reads_only_of_itself_too() -> None:
+    facts = stalled("2026-04-10", action("A-1", b.COACH, "2026-03-28"), action("A-2", b.ZORG, "2026-02-20"))
+    (coach,) = shown(facts, "2026-04-10", COACH)
+    assert (coach.severity, coach.owner) == (1, b.COACH)
+    assert b.COACH in coach.sentence
+    assert b.ZORG not in coach.sentence
+
+
 def test_a_party_that_did_its_part_sees_nothing_any_more() -> None:
     plan = b.fact(
         "plan.agreed", happened=on("2026-02-01"), plan_id=PLAN,
@@ -330,7 +340,7 @@ def test_who_was_referred_to_first_then_who_referred() -> None:
 
 def test_the_wijkteam_reads_no_names_and_whom_to_ask() -> None:
     plan = b.fact("plan.agreed", happened=on("2026-02-01"), plan_id=PLAN, actions=[action("A-2", b.ZORG, "2026-02-20")])
-    facts = after([plan, grant("wijkteam", "coordination", "warnings")], "2026-03-01", "2026-04-10")
+    facts = after([plan, grant("wijkteam", "coordination", "warnings", "plan")], "2026-03-01", "2026-04-10")
     (team,) = shown(facts, "2026-04-10", TEAM)
     assert (team.severity, team.owner, team.sentence) == (
         3, "casusregisseur", "Het plan staat al lang stil door een organisatie."

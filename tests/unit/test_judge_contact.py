@@ -126,6 +126,7 @@ def test_days_since_the_last_contact(interval: int, day: str, level: int) -> Non
         ([tried("2026-03-10", "letter"), tried("2026-03-12", "chat")], 0),  # none by phone or at the door
         ([tried("2026-03-10", "letter"), tried("2026-03-12", "door")], 2),
         ([tried("2026-02-20"), tried("2026-03-12")], 0),  # one before the last contact
+        ([tried("2026-03-01"), tried("2026-03-12")], 0),  # one on the day of it
         ([tried("2026-03-10", "chat", reached=True), tried("2026-03-12")], 2),  # a chat is no contact
     ],
 )

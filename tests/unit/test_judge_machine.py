@@ -93,16 +93,33 @@ def test_a_correction_from_before_the_opening_does_not_void() -> None:
     ]
 
 
-def test_a_copy_under_another_id_does_not_void() -> None:
+def test_the_same_told_again_under_another_id_does_not_void() -> None:
     visit = b.fact("coach.visit_missed", happened=on("2026-03-01"), visit_id="V-1", missed_by="resident")
     other = b.fact("coach.visit_missed", happened=on("2026-03-08"), visit_id="V-2", missed_by="resident")
     again = b.fact(
         "coach.visit_missed", happened=on("2026-03-01"), visit_id="V-1", missed_by="resident", known=on("2026-03-20"),
-        time=datetime(2026, 3, 20, tzinfo=UTC),
+        time=datetime(2026, 3, 20, tzinfo=UTC), worker="W-99",
     )  # fmt: skip
     held = [b.fact("coach.visit_held", happened=on(f"2026-03-{day}"), visit_id=f"V-{day}") for day in (21, 25)]
     story = play([visit, other, again, *held], "2026-03-01", "2026-04-01")
     assert brief(story, "contact_thinning") == ["2026-03-08 opened 1", "2026-03-25 closed resolved"]
+
+
+def test_late_word_after_an_old_correction_does_not_void() -> None:
+    """An attempt was corrected before the opening; that a visit had taken place was told after it."""
+    wrong = tried("2026-03-10", "chat")
+    mended = b.correction(wrong, known=on("2026-03-11"), channel="door")
+    facts = [*LOST[:2], wrong, mended, tried("2026-03-12", "letter")]
+    late = b.fact("coach.visit_held", happened=on("2026-03-15"), known=on("2026-03-28"), visit_id="V-8")
+    planned = b.fact("coach.visit_planned", happened=on("2026-03-28"), visit_id="V-7", planned_on="2026-04-03")
+    story = play([*facts, late, planned], "2026-03-01", "2026-03-30")
+    assert brief(story, "contact_lost") == ["2026-03-22 opened 2", "2026-03-28 closed resolved"]
+
+
+def test_what_holds_by_other_evidence_is_not_voided() -> None:
+    wrong = balance("2026-05-01", 125000)
+    facts = [wrong, balance("2026-06-01", 125000), b.retraction(wrong, known=on("2026-06-10"))]
+    assert brief(play(facts, "2026-05-01", "2026-06-20")) == ["arrears_escalating 2026-05-01 opened 2"]
 
 
 def test_late_word_resolves_and_never_rewrites() -> None:
@@ -215,6 +232,49 @@ def test_a_higher_severity_ends_the_quiet() -> None:
     again = [balance("2026-05-20", 125000), balance("2026-05-24", 185000)]
     story = play([*facts, *again], "2026-05-01", "2026-06-01", answers=[said])
     assert brief(story, "arrears_escalating")[2:] == ["2026-05-24 opened 3"]
+
+
+def test_it_was_dismissed_at_the_severity_that_was_seen_then() -> None:
+    """Dismissed at 2, then it rose to 3, then it was over: a new 3 is more than what was dismissed."""
+    facts = [balance("2026-05-01", 125000), balance("2026-05-05", 185000), balance("2026-05-10", 0)]
+    warning = opened(play(facts, "2026-05-01", "2026-05-02"), "arrears_escalating")
+    said = answer("acknowledged", warning, "2026-05-03", reason="no_concern", role="corporatie")
+    again = balance("2026-05-20", 185000)
+    story = play([*facts, again], "2026-05-01", "2026-05-25", answers=[said])
+    assert brief(story, "arrears_escalating") == [
+        "2026-05-01 opened 2",
+        "2026-05-05 raised 3",
+        "2026-05-17 closed resolved",
+        "2026-05-20 opened 3",
+    ]
+
+
+def test_what_only_joined_another_domain_is_no_reason_to_join_it() -> None:
+    """Arrears and missed visits were both dismissed; lost contact brings the arrears back, and they not the visits."""
+    money = [balance("2026-05-01", 40000), balance("2026-05-10", 0), balance("2026-05-20", 40000)]
+    missed = [
+        b.fact("coach.visit_missed", happened=on(f"2026-05-0{day}"), visit_id=f"V-{day}", missed_by="resident")
+        for day in (2, 4)
+    ]
+    held = [b.fact("coach.visit_held", happened=on(f"2026-05-0{day}"), visit_id=f"V-{day}") for day in (8, 9)]
+    again = [
+        b.fact("coach.visit_missed", happened=on(f"2026-05-{day}"), visit_id=f"V-{day}", missed_by="resident")
+        for day in (24, 25)
+    ]
+    lost = [
+        b.fact("coach.assigned", happened=on("2026-01-01"), interval_days=7), tried("2026-05-12"), tried("2026-05-15"),
+    ]  # fmt: skip
+    facts = [*money, *missed, *held, *again, *lost]
+    before = play(facts, "2026-05-01", "2026-05-07")
+    said = [
+        answer("acknowledged", opened(before, name), "2026-05-08", reason="no_concern", role="coach")
+        for name in ("arrears_first", "contact_thinning")
+    ]
+    story = play(facts, "2026-05-01", "2026-06-04", answers=said)
+    assert [line for line in brief(story) if "2026-05-1" not in line and "2026-05-0" not in line] == [
+        "contact_lost 2026-05-30 opened 2",
+        "arrears_first 2026-05-30 opened 1",
+    ]
 
 
 def test_a_voided_episode_causes_no_quiet() -> None:

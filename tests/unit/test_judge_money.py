@@ -9,8 +9,9 @@ import builders as b
 import pytest
 from judging import brief, on, play, world
 
-from woonketen.contracts.facts import Fact
+from woonketen.contracts.facts import Fact, Facts
 from woonketen.streams.effective import effective
+from woonketen.streams.judge.attention import attention_period
 from woonketen.streams.judge.evening import Evening
 from woonketen.streams.judge.money import arrears_escalating, arrears_first
 
@@ -115,8 +116,42 @@ def test_pending_five_days_and_in_a_period_of_attention_three() -> None:
     assert brief(play(facts, "2026-04-25", "2026-05-10"), "arrears_first") == ["2026-05-06 opened 1"]
     step = b.fact("ladder.step_changed", happened=on("2026-03-01"))
     assert brief(play([*facts, step], "2026-04-25", "2026-05-10"), "arrears_first") == ["2026-05-04 opened 1"]
-    long_ago = b.fact("ladder.step_changed", happened=on("2026-02-01"))
-    assert brief(play([*facts, long_ago], "2026-04-25", "2026-05-10"), "arrears_first") == ["2026-05-06 opened 1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "until"),
+    [
+        (b.fact("ladder.step_changed", happened=on("2026-02-03")), "2026-05-04"),  # ninety days
+        (b.fact("ladder.step_changed", happened=on("2026-02-02")), "2026-05-03"),
+        (b.fact("lease.converted", happened=on("2026-02-03")), "2026-05-04"),
+        (b.fact("place.vacated", happened=on("2026-02-03")), "2026-05-04"),
+        (lease("2026-01-04", lease_id="L-7"), "2026-05-04"),  # a hundred and twenty days
+        (lease("2026-01-03", lease_id="L-7"), "2026-05-03"),
+    ],
+)
+def test_the_period_of_attention_ends_with_its_last_day(change: Fact, until: str) -> None:
+    rule = HERE.rules["attention_period"]
+    period = attention_period(Facts([change]), on(until), rule)
+    assert period is not None
+    assert period.until == on(until)
+    assert attention_period(Facts([change]), on(until) + timedelta(days=1), rule) is None
+    # Three days after 1 May the short wait is over, if the period still runs on that day.
+    opens = "2026-05-04" if until == "2026-05-04" else "2026-05-06"
+    story = play([balance("2026-05-01", 40000), change], "2026-04-25", "2026-05-10")
+    assert brief(story, "arrears_first") == [f"{opens} opened 1"]
+
+
+def test_another_coach_is_a_change_and_the_first_one_is_not() -> None:
+    rule, day = HERE.rules["attention_period"], on("2026-03-01")
+    first = b.fact("coach.assigned", happened=on("2026-01-01"), worker="W-1")
+    same = b.fact("coach.changed", happened=on("2026-02-01"), worker="W-1", interval_days=28)
+    other = b.fact("coach.changed", happened=on("2026-02-01"), worker="W-2")
+    anew = b.fact("coach.assigned", b.BUDDY, on("2026-02-01"), worker="V-1", role="buddy_volunteer")
+    assert attention_period(Facts([first]), day, rule) is None
+    assert attention_period(Facts([first, same]), day, rule) is None
+    assert attention_period(Facts([first, anew]), day, rule) is None  # a buddy beside the coach
+    found = attention_period(Facts([first, other]), day, rule)
+    assert found == (on("2026-02-01"), on("2026-05-02"), "coach.changed")
 
 
 def test_paid_within_the_pending_days_is_no_warning() -> None:
@@ -220,6 +255,8 @@ def test_a_broken_payment_plan_counts_after_seven_days() -> None:
     assert escalating(facts, "2026-05-18") == 2
     assert escalating([*facts, plan("agreed", "2026-05-15", "BR-2")], "2026-05-18") == 0
     assert escalating([*facts, balance("2026-05-12", 0, None)], "2026-05-18") == 0
+    anew = [*facts, balance("2026-05-12", 0, None), balance("2026-05-14", 20000)]
+    assert escalating(anew, "2026-05-18") == 0  # what was broken before nothing was owed is over
     late_word = [*facts, plan("agreed", "2026-05-09", "BR-2")]  # a new plan, agreed before the old one broke
     assert escalating(late_word, "2026-05-18") == 0
 
@@ -283,6 +320,23 @@ def test_severity_rises_at_once_and_falls_after_the_hold() -> None:
         "2026-05-10 raised 3",
         "2026-05-27 lowered 2",
     ]
+
+
+def test_the_hold_is_waited_for_without_asking_every_evening() -> None:
+    facts = [balance("2026-05-01", 125000), balance("2026-05-10", 185000), balance("2026-05-20", 125000)]
+    facts.append(balance("2026-06-01", 0, None))
+    every, asked = (play(facts, "2026-05-01", "2026-06-20", lazy=lazy) for lazy in (False, True))
+    assert (
+        brief(asked, "arrears_escalating")
+        == brief(every, "arrears_escalating")
+        == [
+            "2026-05-01 opened 2",
+            "2026-05-10 raised 3",
+            "2026-05-27 lowered 2",
+            "2026-06-08 closed resolved",
+        ]
+    )
+    assert asked.judged < 12
 
 
 def test_the_severity_falls_to_the_highest_of_the_last_seven_days() -> None:

@@ -117,6 +117,15 @@ def test_a_silent_owner_may_have_done_it() -> None:
     assert (none.level, none.unknown, none.below_exit) == (0, True, False)
 
 
+def test_what_is_certain_is_not_suspended_for_what_may_be_more() -> None:
+    """One party is late for certain; another, whose feed is silent, may be later still."""
+    here = world(b.registered(b.BUDDY, "buddy_organisatie", on("2025-02-01"), heartbeat_hours=24))
+    facts = [plan(action(), action("A-2", owner=b.BUDDY, due="2026-02-10"))]
+    story = play(facts, "2026-03-01", "2026-03-20", here)
+    assert brief(story, "plan_stalled_by_party") == ["2026-03-09 opened 1"]
+    assert story.emissions[0].payload.parties == [b.ZORG]
+
+
 def lease(day: str = "2026-03-01", **data: Any) -> Fact:
     return b.fact("lease.started", happened=on(day), ends_on="2027-12-31", **data)
 
@@ -184,6 +193,7 @@ def test_a_result_closes_and_what_was_not_to_be_is_not_asked_for() -> None:
         b.fact("coach.ended", happened=on("2026-03-01")),
     ]
     assert judged("visit_unreported", [visit("2026-03-02"), *over], "2026-03-20").level == 0
+    assert judged("visit_unreported", [visit("2026-03-01"), *over], "2026-03-20").level == 0
     assert judged("visit_unreported", [visit("2026-02-27"), *over], "2026-03-20").level == 2
 
 
