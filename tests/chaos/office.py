@@ -117,6 +117,9 @@ class Office:
         """The superuser's, of the running embedded server."""
         folder = DataFolder(self.data)
         listening = told(folder)
+        if listening is None:  # it has stopped since: nobody used it for some seconds
+            self("log", "stats")
+            listening = told(folder)
         assert listening is not None
         return dsn_of(folder, listening)
 
