@@ -24,7 +24,7 @@ from chaos.town import FIRST_DAY, ORGS, USERS, Links, Sent, by_day
 
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.data_folder import DataFolder, told
-from woonketen.orchestration.postgres import dsn_of, remove_database
+from woonketen.orchestration.postgres import dsn_of, open_database, remove_database
 
 WOONKETEN = str(Path(sys.executable).with_name("woonketen"))
 SECONDS = 120
@@ -117,15 +117,16 @@ class Office:
         """The superuser's, of the running embedded server."""
         folder = DataFolder(self.data)
         listening = told(folder)
-        if listening is None:  # it has stopped since: nobody used it for some seconds
-            self("log", "stats")
-            listening = told(folder)
         assert listening is not None
         return dsn_of(folder, listening)
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+        """As a client whom the server waits for: it would stop when no command has used it for some seconds."""
+        with (
+            open_database(self.data, say=lambda _: None) as database,
+            psycopg.connect(database.dsn, autocommit=True) as connection,
+        ):
             yield connection
 
     def postmaster(self) -> int | None:
