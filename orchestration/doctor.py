@@ -115,6 +115,17 @@ def _views(parts: Parts) -> Finding:
     return Finding("views", True, "made by this program and these rules")
 
 
+def _ledger(parts: Parts) -> Finding:
+    lines = len(parts.ledger.read()) - 1
+    return Finding("erasure ledger", True, f"{lines} lines, all done in this database")
+
+
+def _epochs(parts: Parts) -> Finding:
+    if parts.keys.epochs != [parts.keys.epoch]:
+        return Finding("epoch", False, "a change of the key was cut off", "Run `woonketen keys rotate`.")
+    return Finding("epoch", True, f"{parts.keys.epoch}, and no other key in the file")
+
+
 def _quarantine(parts: Parts) -> Finding:
     row = parts.processor.execute("SELECT count(*) FROM gate.quarantine WHERE NOT discarded").fetchone()
     if row and row[0]:
@@ -122,7 +133,7 @@ def _quarantine(parts: Parts) -> Finding:
     return Finding("quarantine", True, "empty")
 
 
-_CHECKS: tuple[Check, ...] = (_database, _append_only, _row_security, _clock, _views, _quarantine)
+_CHECKS: tuple[Check, ...] = (_database, _append_only, _row_security, _clock, _views, _ledger, _epochs, _quarantine)
 
 
 def as_rows(findings: list[Finding]) -> Iterator[dict[str, str]]:

@@ -57,6 +57,7 @@ def find(
     known to be the resident's (from the ledger)."""
     sivs = [siv] if siv is not None else _sivs(connection, seals.keys, org, is_meant)
     refs = _refs(connection, sivs, kids, org)
+    names = _names(connection, seals.keys, org, refs)
     partitions = _partitions(connection)
     living = vault.living(refs)
     own = {kid for kid, (_, whose) in living.items() if whose == org} | (set(kids) & living.keys())
@@ -71,7 +72,7 @@ def find(
     mine = [fact for _, fact in told if fact.org == org]
     whole = bool(refs) and all(whose in (org, PLATFORM) for _, whose in living.values())
     gone = set(living) if whole else own | _resting_on({fact.id for fact in mine}, [fact for _, fact in told])
-    waiting = _waiting(connection, seals, org, is_meant)
+    waiting = _waiting(connection, seals, org, lambda subject: is_meant(subject) or subject in names)
     return Doomed(
         org,
         refs,
@@ -105,7 +106,7 @@ def forget(connection: psycopg.Connection[Any], keys: Keys, doomed: Doomed, day:
         ("outcome", "key = ANY(%(events)b)"),
         ("enrolment", "key = ANY(%(events)b) OR (%(whole)s AND ref = ANY(%(refs)b))"),
         ("signalling", "key = ANY(%(events)b) OR (%(whole)s AND ref = ANY(%(refs)b))"),
-        ("pseudonym", "siv = ANY(%(sivs)b) OR (%(whole)s AND ref = ANY(%(refs)b))"),
+        ("pseudonym", "siv = ANY(%(sivs)b) OR (ref = ANY(%(refs)b) AND (%(whole)s OR org = %(org)s))"),
         ("link", "ref = ANY(%(refs)b) AND (%(whole)s OR %(org)s IN (by_org, for_org))"),
         ("merged", "%(whole)s AND (ref = ANY(%(refs)b) OR into_ref = ANY(%(refs)b))"),
     ):
@@ -126,6 +127,14 @@ def _refs(connection: psycopg.Connection[Any], sivs: Sequence[bytes], kids: Coll
         [list(sivs), list(kids), org],
     ).fetchall()
     return [bytes(ref) for (ref,) in rows]
+
+
+def _names(connection: psycopg.Connection[Any], keys: Keys, org: str, refs: Sequence[bytes]) -> set[str]:
+    """All pseudonyms that the organisation has for these: after a merge there may be two."""
+    rows = connection.execute(
+        "SELECT siv FROM admission.pseudonym WHERE org = %s AND ref = ANY(%b)", [org, list(refs)]
+    ).fetchall()
+    return {keys.subject(org, bytes(siv)) for (siv,) in rows}
 
 
 def _resting_on(ids: Collection[str], facts: Sequence[Fact]) -> set[bytes]:

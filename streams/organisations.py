@@ -78,11 +78,9 @@ def store(connection: psycopg.Connection[Any], wanted: Organisation) -> None:
     values |= {"sources": list(wanted.sources), "districts": list(wanted.districts)}
     columns = ", ".join(values)
     holes = ", ".join(f"%({name})s" for name in values)
-    changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "org")
+    changes = ", ".join([*(f"{name} = excluded.{name}" for name in values if name != "org"), "left_on = NULL"])
     connection.execute(
-        f"INSERT INTO admission.org ({columns}) VALUES ({holes})"
-        f" ON CONFLICT (org) DO UPDATE SET {changes}, left_on = NULL",
-        values,
+        f"INSERT INTO admission.org ({columns}) VALUES ({holes}) ON CONFLICT (org) DO UPDATE SET {changes}", values
     )
 
 

@@ -21,11 +21,20 @@ from chaos.office import Office
 from chaos.town import FIRST_DAY, GI, envelope
 
 
-def live(made: Office, report: Report, events: int, residents: int) -> None:
-    """A worker runs while a file comes in; then while 500 events a second arrive for twenty seconds."""
+def live(made: Office, report: Report, residents: int) -> None:
+    """Four events of each resident, as in a month: taken in and then shown; then both at once; then 500 a second."""
+    subjects = [f"G-{number:06d}" for number in range(residents)]
+    Random(1).shuffle(subjects)
+    events = 4 * residents
     with made.platform() as platform, made.sql() as connection:
-        subjects = [f"G-{number:06d}" for number in range(residents)]
-        Random(1).shuffle(subjects)
+        began = time.monotonic()
+        list(platform.ingest(GI, io.BytesIO(b"\n".join(calls(subjects, events, "backlog"))), "cloudevents"))
+        rate = events / (time.monotonic() - began)
+        report.line("live: taking in alone", rate, f"{rate:,.0f} events/s")
+        began = time.monotonic()
+        platform.run(until_idle=True)
+        rate = events / (time.monotonic() - began)
+        report.line("live: showing what was taken in", rate, f"{rate:,.0f} events/s")
         file = made.file("live.jsonl", list(calls(subjects, events, "live")))
         with worker(made):
             began = time.monotonic()

@@ -122,7 +122,7 @@ class Office:
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection[Any]]:
-        """As the superuser, on a server that stays at least as long."""
+        """As a client whom the server waits for: it would stop when no command has used it for some seconds."""
         with (
             open_database(self.data, say=lambda _: None) as database,
             psycopg.connect(database.dsn, autocommit=True) as connection,

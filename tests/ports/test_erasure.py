@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from chaos.office import Office, live, opened_office
-from chaos.town import BM, FIRST_DAY, GI, OW, Sent, agreements, lives
+from chaos.town import BM, FIRST_DAY, GI, OW, Sent, agreements, envelope, lives
 from psycopg import sql
 
 LAST = FIRST_DAY + timedelta(days=45)
@@ -209,6 +209,43 @@ def test_worker_that_runs_meanwhile_forgets_too(town: Office) -> None:
         platform.close_days(LAST + timedelta(days=2), LAST + timedelta(days=9))
         platform.run(until_idle=True)
     assert holders(town, LEASE) == ([], [])
+
+
+@pytest.mark.parametrize("applied", [True, False], ids=["after the merge", "before the step has applied the merge"])
+def test_a_merged_resident_goes_with_all_that_it_was(town: Office, applied: bool) -> None:
+    """The landlord finds out that its second number is the same person; the facts are sealed anew by the step."""
+    second = "C-000002"
+    before = {org: ref_of(town, org, subject) for org, subject in ((OW, LANDLORDS), (GI, "G-000002"))}
+    code = town("link", "issue", "--by", GI, "--subject", "G-000002", "--for", OW, "--json").object["code"]
+    data = {"occurred_on": LAST.isoformat(), "link_code": code}
+    linked = envelope(OW, "subject.linked", "link-1", LAST, data, LANDLORDS)
+    town("ingest", "-", "--as", OW, stdin=json.dumps(linked).encode())
+    assert ref_of(town, OW, LANDLORDS) == ref_of(town, OW, second) == before[GI]
+    if applied:
+        town("run", "--until-idle")
+    erase(town, OW, second)
+    town("run", "--until-idle")
+    assert holders(town, LEASE) == ([], [])
+    assert ref_of(town, OW, LANDLORDS) is ref_of(town, OW, second) is None
+    with town.platform() as platform:
+        for ref in before.values():
+            assert [fact for fact in platform.residents.facts(ref) if fact.org == OW] == []
+        assert [fact for fact in platform.residents.facts(before[GI]) if fact.org == BM], (
+            "and the other's facts are there"
+        )
+    assert town("rebuild", "--json").object["differences"] == 0
+
+
+def test_what_waits_goes_too(town: Office) -> None:
+    """Nobody is known under the pseudonym yet: there is no key, and no resident."""
+    data = {"occurred_on": "2026-01-20", "channel": "phone", "reached": False}
+    waiting = json.dumps(envelope(OW, "contact.attempted", "wacht-1", FIRST_DAY, data, "C-777777")).encode()
+    assert town("ingest", "-", "--as", OW, "--json", stdin=waiting).object["parked"] == 1
+    done = erase(town, OW, "C-777777")
+    assert done["keys_destroyed"] == 0
+    assert done["rows_removed"] == 2
+    assert town("receipts", "--as", OW, "--json").rows == []
+    assert town("ingest", "-", "--as", OW, "--json", code=1, stdin=waiting).object["refused"] == 1
 
 
 def ref_of(office: Office, org: str, subject: str) -> bytes:
