@@ -35,8 +35,8 @@ def main() -> None:
     with town(arguments.events, arguments.residents, report) as made:
         rates(made, report, f"at {arguments.events:,} events", verify=True)
         growth(report)
-        live(made, report, 20_000 if arguments.events > 100_000 else 4_000)
-    quiet_day(report, 10_000 if arguments.events > 100_000 else 1_000)
+        live(made, report, arguments.residents)
+    quiet_day(report, 10_000)
     demo_time(report)
     report.write()
 

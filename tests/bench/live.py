@@ -12,19 +12,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from bench.report import Report
-from bench.towns import DAYS, PER_RESIDENT
+from bench.towns import DAYS
 from chaos.office import Office
 from chaos.town import FIRST_DAY, GI, envelope
 
 
-def live(made: Office, report: Report, events: int) -> None:
-    """A worker runs while a file comes in; then while 500 events a second arrive for twenty seconds."""
+def live(made: Office, report: Report, residents: int) -> None:
+    """Four events of each resident, as in a month: taken in and then shown; then both at once; then 500 a second."""
+    subjects = [f"G-{number:06d}" for number in range(residents)]
+    Random(1).shuffle(subjects)
+    events = 4 * residents
     with made.platform() as platform, made.sql() as connection:
-        residents = [f"G-{number:06d}" for number in range(events // PER_RESIDENT)]
-        file = made.file("live.jsonl", list(calls(residents, events, "live")))
+        began = time.monotonic()
+        list(platform.ingest(GI, io.BytesIO(b"\n".join(calls(subjects, events, "backlog"))), "cloudevents"))
+        rate = events / (time.monotonic() - began)
+        report.line("live: taking in alone", rate, f"{rate:,.0f} events/s")
+        began = time.monotonic()
+        platform.run(until_idle=True)
+        rate = events / (time.monotonic() - began)
+        report.line("live: showing what was taken in", rate, f"{rate:,.0f} events/s")
+        file = made.file("live.jsonl", list(calls(subjects, events, "live")))
         with worker(made):
             began = time.monotonic()
             feeding = made.command("ingest", file, "--as", GI, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -35,17 +46,17 @@ def live(made: Office, report: Report, events: int) -> None:
             report.line("live: a file while the worker runs", rate, f"{rate:,.0f} events/s")
             rebuild = report.figures[f"at {report.figures['events_wanted']:,} events: rebuild"]["rate"]
             report.line("live: against the rebuild's rate", rate / rebuild, f"{rate / rebuild:.2f}")
-            waits = sorted(arrivals(made, platform, residents, 500, 20))
+            waits = sorted(arrivals(made, platform, subjects, 500, 20))
         median, late = statistics.median(waits), waits[int(len(waits) * 0.99)]
         report.line("live: 500 events/s, receipt to visible row, median", median, f"{1000 * median:.1f} ms")
         report.line("live: 500 events/s, receipt to visible row, 99th percentile", late, f"{1000 * late:.1f} ms")
 
 
-def calls(residents: list[str], events: int, key: str) -> Iterator[bytes]:
+def calls(subjects: list[str], events: int, key: str) -> Iterator[bytes]:
     on = FIRST_DAY + timedelta(days=DAYS)
     for number in range(events):
         data = {"occurred_on": on.isoformat(), "channel": "phone", "reached": number % 3 == 0}
-        event = envelope(GI, "contact.attempted", f"{key}{number}", on, data, residents[number % len(residents)])
+        event = envelope(GI, "contact.attempted", f"{key}{number}", on, data, subjects[number % len(subjects)])
         yield json.dumps(event).encode()
 
 
@@ -72,14 +83,14 @@ def behind(connection: Any) -> bool:
     return bool(connection.execute(BEHIND).fetchone()[0])
 
 
-def arrivals(made: Office, platform: Any, residents: list[str], rate: int, seconds: int) -> list[float]:
+def arrivals(made: Office, platform: Any, subjects: list[str], rate: int, seconds: int) -> list[float]:
     """Seconds from a receipt to the commit that shows what it changed: rows and position are one transaction."""
     waiting: queue.Queue[tuple[float, int, dict[int, int]] | None] = queue.Queue()
     waits: list[float] = []
     watching = threading.Thread(target=watch_rows, args=(made, waiting, waits))
     watching.start()
     step = 10  # events in a file: fifty small files a second
-    lines = list(calls(residents, rate * seconds, "steady"))
+    lines = list(calls(subjects, rate * seconds, "steady"))
     with made.sql() as connection:
         began = time.monotonic()
         for number in range(0, len(lines), step):

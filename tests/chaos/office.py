@@ -195,7 +195,7 @@ def live(platform: Any, sent: Iterable[Sent], last: date) -> Counter[str]:
     return counts
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
     """Waits until `what()` is true and gives it."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
