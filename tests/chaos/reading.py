@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 from chaos.office import Office
 from chaos.town import GI, USERS, VIEW_OF
 
@@ -25,7 +24,7 @@ _WALL_CLOCK = ("last_event_at", "heartbeat_at", "at")
 
 def records(office: Office) -> Iterator[tuple[Record, Sealed]]:
     """Every record of the log, opened, without the closes of days."""
-    with psycopg.connect(office.dsn()) as connection:
+    with office.sql() as connection:
         vault = PostgresVault(connection, load_kek(office.settings.kek, office.data))
         log = PostgresLog(connection, vault)
         for partition, end in log.ends().items():
