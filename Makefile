@@ -51,4 +51,4 @@ lock: ## solve the dependencies again (needs uv)
 
 clean: ## stop the demo's database and remove what was made
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m woonketen.orchestration.demo --stop || true; fi
-	rm -rf woonketen-data woonketen-data.kek $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf woonketen-data woonketen-data.kek woonketen-data.ledger $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -74,7 +74,8 @@ def stop(chosen: Settings) -> None:
 
     remove_database(chosen.data)
     shutil.rmtree(chosen.data, ignore_errors=True)
-    chosen.kek.unlink(missing_ok=True)
+    for path in (chosen.kek, chosen.ledger_file):
+        path.unlink(missing_ok=True)
 
 
 def _play(stories: Sequence[Story], platform: Platform) -> None:
