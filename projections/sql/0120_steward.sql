@@ -42,7 +42,7 @@ CREATE VIEW view_steward_feeds.steward_feeds WITH (security_barrier = true) AS
                AND g.valid_until >= (SELECT open_day FROM admission.settings)) a ON true;
 
 CREATE VIEW view_steward_refusals.steward_refusals WITH (security_barrier = true) AS
-    SELECT org, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at, type, reason, detail, mend
+    SELECT org, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at, 'nl.woonketen.' || type AS type, reason, detail, mend
       FROM admission.refusal;
 
 GRANT SELECT ON view_steward_feeds.steward_feeds TO woonketen_steward_feeds;
