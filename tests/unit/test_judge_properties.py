@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from histories import FIRST, LENGTH, answered, at, days, histories, worlds
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from judging import REF, as_fact, brief, play, rules, world
 
@@ -85,8 +85,10 @@ def test_at_most_one_open_episode_of_each_indicator(data: st.DataObject) -> None
 def test_the_generator_reaches_every_indicator_and_every_kind_of_turn() -> None:
     """A property over histories in which nothing happens would prove nothing."""
     seen: set[str] = set()
+    kinds = ("opened", "raised", "lowered", "closed", "voided", "suspended", "resumed")
+    wanted = {f"warning.{kind}" for kind in kinds} | {rule.id for rule in rules() if rule.kind == "episode"}
 
-    @settings(SOME, max_examples=150, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(SOME, max_examples=100, database=None, derandomize=False, phases=[Phase.generate])
     @given(st.data())
     def collect(data: st.DataObject) -> None:
         story = play(data.draw(histories()), FIRST, at(LENGTH), data.draw(worlds()), lazy=True)
@@ -95,10 +97,11 @@ def test_the_generator_reaches_every_indicator_and_every_kind_of_turn() -> None:
             seen.add(getattr(each.payload, "indicator", ""))
             assert as_fact(each).id == each.id
 
-    collect()
-    kinds = ("opened", "raised", "lowered", "closed", "voided", "suspended", "resumed")
-    assert {f"warning.{kind}" for kind in kinds} <= seen
-    assert {rule.id for rule in rules() if rule.kind == "episode"} <= seen
+    for number in range(30):  # some are rare: so many histories as it takes, up to three thousand
+        seed(number)(collect)()
+        if wanted <= seen:
+            break
+    assert wanted - seen == set()
 
 
 def _said(judged: Any) -> tuple[Any, ...]:
