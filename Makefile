@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ALL := $(VENV)/.installed-dev
 ONCE ?=
 TESTS ?=
 JOBS ?= 2
@@ -13,41 +14,53 @@ JOBS ?= 2
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(STAMP) ## .venv with `woonketen` in it
+install: $(STAMP) ## .venv with `woonketen` and `woonketen-publish` in it
 
 $(STAMP): requirements.lock pyproject.toml
+	$(call fill,requirements.lock)
+	@touch $@
+
+# Everything: the scaled engine, the stewards' jobs, and what tests and checks need.
+$(ALL): requirements-dev.lock pyproject.toml
+	$(call fill,requirements-dev.lock)
+	@touch $@ $(STAMP)
+
+define fill
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Woonketen needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 2; }
-	@echo "installing into $(VENV) (versions and hashes from requirements.lock)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@echo "installing into $(VENV) (versions and hashes from $(1))" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(1)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+endef
 
 demo: $(STAMP) ## play the five programmes and show what each party sees (ONCE=1: then end)
 	@$(BIN)/python -m woonketen.orchestration.demo $(if $(ONCE),--once)
 
-test: $(STAMP) ## all tests
+test: $(ALL) ## all tests
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
-check: $(STAMP) ## lint, format, types, import directions, unused dependencies
+check: $(ALL) ## lint, format, types, import directions, unused dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-format: $(STAMP) ## put the code in its form
+format: $(ALL) ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## the numbers of the README, as ratios
+bench: $(ALL) ## the numbers of the README, as ratios
 	$(BIN)/python tests/bench/bench.py
 
 lock: ## solve the dependencies again (needs uv)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-emit-index-url --no-annotate --upgrade -o requirements.lock
+	$(SOLVE) --upgrade --all-extras -o requirements-dev.lock
+	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra kafka -c requirements-dev.lock -o requirements.lock
+
+SOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+  --no-annotate
 
 clean: ## stop the demo's database and remove what was made
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m woonketen.orchestration.demo --stop || true; fi

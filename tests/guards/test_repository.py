@@ -40,8 +40,9 @@ def test_nothing_of_this_stands_in_the_project(what: str) -> None:
     assert found == []
 
 
-def test_the_lock_holds_hashes_and_no_address() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_the_lock_holds_hashes_and_no_address(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
     pinned = re.findall(r"^[a-z0-9._-]+==\S+(?: ; [^\\]+)? \\\n    --hash=sha256:", lock, re.MULTILINE)
     assert len(pinned) == len(re.findall(r"^[a-z0-9._-]+==", lock, re.MULTILINE)) > 20
