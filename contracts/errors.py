@@ -16,6 +16,7 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 ├── ConfigurationError          2  wrong use or wrong settings
 │   ├── PolicyError                the policy file does not load
 │   ├── IndicatorError             the indicator file does not load
+│   ├── FiguresError               the catalogue of policy tables does not load
 │   ├── WrongKey                   the key file does not open what is stored
 │   └── NewerSchema                the database was made by a newer program
 ├── Unreachable                 3  a needed server cannot be reached
@@ -104,6 +105,10 @@ class ConfigurationError(WoonketenError):
 
 class PolicyError(ConfigurationError):
     pass
+
+
+class FiguresError(ConfigurationError):
+    """The catalogue of policy tables is incomplete or contradicts itself."""
 
 
 class IndicatorError(ConfigurationError):

@@ -21,7 +21,7 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import backup, erasing, evidence, export, questions, rebuilding, rotating, wiring
+from woonketen.orchestration import backup, erasing, evidence, export, figures, questions, rebuilding, rotating, wiring
 from woonketen.orchestration.contact import Contacts
 from woonketen.orchestration.names import Names
 from woonketen.orchestration.residents import Residents
@@ -410,6 +410,14 @@ class Platform:
             "by_view": {name: n for name, n in report.differences.items() if n},
             "withheld": report.filled.withheld,
         }
+
+    def freeze_figures(
+        self, quarter: str | None = None, on_progress: Callable[[int], None] = lambda households: None
+    ) -> dict[str, Any]:
+        """The tables of a quarter for policy and council, counted and frozen. Again is nothing."""
+        parts = self.parts
+        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts)
+        return figures.freeze(source, self.open_day() - timedelta(days=1), quarter, on_progress)
 
     def rebuild_back(self) -> dict[str, Any]:
         """Shows the set again that was read before the last swap."""

@@ -23,7 +23,7 @@ VIEWS_OF: Mapping[str, tuple[str, ...]] = {
     "zorgaanbieder": ("zorgaanbieder", "warnings"),
     "vrijwilliger": ("vrijwilliger", "warnings"),
     "schuldhulp": ("schuldhulp",),
-    "beleid": ("complex",),
+    "beleid": ("beleid", "complex"),
     "programma": (),
     "steward": (
         "steward_feeds",

@@ -12,7 +12,7 @@ from woonketen.orchestration.cli.base import Context, command, pass_shared
 from woonketen.orchestration.cli.feed import DAY
 
 VIEWS = [
-    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "schuldhulp", "steward_consents",
+    "beleid", "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "schuldhulp", "steward_consents",
     "steward_feeds", "steward_proofs", "steward_refusals", "steward_requests", "vrijwilliger", "wijkteam",
     "zorgaanbieder",
 ]  # fmt: skip
@@ -27,7 +27,7 @@ KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was 
 @click.option("--resident", metavar="S", help="Only this resident, by the person's own organisation's pseudonym.")
 @pass_shared
 def view(shared: Context, name: str, user: str, resident: str | None) -> None:
-    """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie, looks,
+    """What USER sees in view NAME, as rows. NAME: beleid, bewoner, casusregisseur, coach, complex, corporatie, looks,
     schuldhulp, steward_consents, steward_feeds, steward_proofs, steward_refusals, steward_requests, vrijwilliger,
     wijkteam, zorgaanbieder."""
     with shared.platform() as platform:
