@@ -16,6 +16,7 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 ├── ConfigurationError          2  wrong use or wrong settings
 │   ├── PolicyError                the policy file does not load
 │   ├── IndicatorError             the indicator file does not load
+│   ├── ChecksError                the catalogue of data checks does not load, or has no such check
 │   ├── FiguresError               the catalogue of policy tables does not load
 │   ├── WrongKey                   the key file does not open what is stored
 │   └── NewerSchema                the database was made by a newer program
@@ -105,6 +106,10 @@ class ConfigurationError(WoonketenError):
 
 class PolicyError(ConfigurationError):
     pass
+
+
+class ChecksError(ConfigurationError):
+    """The catalogue of data checks is incomplete, or has no such check."""
 
 
 class FiguresError(ConfigurationError):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from woonketen.contracts import figures as catalogue
 from woonketen.contracts.calendar import add_months
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.contracts.facts import Fact, Record
+from woonketen.contracts.facts import Fact
+from woonketen.orchestration.gathering import residents
 from woonketen.orchestration.rebuilding import Source, make_parts
 from woonketen.projections import frozen
 from woonketen.projections.ddl import SETS
@@ -23,8 +23,6 @@ from woonketen.streams.figures.attack import TOWNS, Finding, attack
 from woonketen.streams.figures.count import Entry, entries
 from woonketen.streams.states import EVERYTHING, opened
 from woonketen.streams.world import World, build_world
-
-GATHERED = 10_000
 
 
 def quarter_of(day: date) -> str:
@@ -109,15 +107,16 @@ def _count(
     worlds = {each.upto: _world(parts, each) for each in moments}
     gathered: dict[date, list[tuple[bytes, list[Entry]]]] = {each.upto: [] for each in moments}
     households = 0
-    for ref, facts in _residents(parts):
-        households += 1
-        for moment in moments:
-            known = [fact for fact in facts if fact.known <= moment.known_on]
-            counted = entries(effective(known, moment.upto), moment.upto, worlds[moment.upto]) if known else []
-            if counted:
-                gathered[moment.upto].append((ref, counted))
-        if households % 1_000 == 0:
-            on_progress(households)
+    for partition in sorted(parts.log.ends()):
+        for ref, facts in residents(parts, partition):
+            households += 1
+            for moment in moments:
+                known = [fact for fact in facts if fact.known <= moment.known_on]
+                counted = entries(effective(known, moment.upto), moment.upto, worlds[moment.upto]) if known else []
+                if counted:
+                    gathered[moment.upto].append((ref, counted))
+            if households % 1_000 == 0:
+                on_progress(households)
     members = {day: figures.gather(found, each) for day, each in gathered.items()}
     made = figures.freeze(found, members[snapshot.upto], old, members, snapshot.upto)
     return _cells(found, made, worlds[snapshot.upto], snapshot.upto), households
@@ -158,12 +157,3 @@ def _world(parts: Parts, moment: Snapshot) -> World:
     records = [each for each in parts.log.of_everybody(0, EVERYTHING) if each.day <= moment.known_on]
     facts = [fact for fact in opened(records, parts.vault) if isinstance(fact, Fact)]
     return build_world(facts, parts.policy, parts.rules, parts.pseudonym_key)
-
-
-def _residents(parts: Parts) -> Iterator[tuple[bytes, list[Fact]]]:
-    """Every resident with the facts that open; erased ones are not there."""
-    for partition in sorted(parts.log.ends()):
-        stream = parts.stream.stream_residents(partition, EVERYTHING)
-        for ref, records in groupby(stream, key=lambda record: record.ref or b""):
-            found: list[Record] = list(records)
-            yield ref, [fact for fact in opened(found, parts.vault) if isinstance(fact, Fact)]

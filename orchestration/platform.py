@@ -24,6 +24,7 @@ from woonketen.contracts.settings import Settings
 from woonketen.orchestration import backup, erasing, evidence, export, figures, questions, rebuilding, rotating, wiring
 from woonketen.orchestration.contact import Contacts
 from woonketen.orchestration.names import Names
+from woonketen.orchestration.quality import comparing, running
 from woonketen.orchestration.residents import Residents
 from woonketen.orchestration.rights import Rights, resident_of
 from woonketen.orchestration.wiring import Parts
@@ -400,9 +401,7 @@ class Platform:
         self, *, verify: bool = False, on_progress: Callable[[Filled], None] = lambda filled: None
     ) -> dict[str, Any]:
         """All views from the log into a second set, compared and swapped in."""
-        parts = self.parts
-        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts)
-        report = rebuilding.rebuild(self._owner, source, verify=verify, on_progress=on_progress)
+        report = rebuilding.rebuild(self._owner, self._source, verify=verify, on_progress=on_progress)
         return {
             "events": report.filled.facts,
             "seconds": round(report.seconds, 2),
@@ -415,9 +414,26 @@ class Platform:
         self, quarter: str | None = None, on_progress: Callable[[int], None] = lambda households: None
     ) -> dict[str, Any]:
         """The tables of a quarter for policy and council, counted and frozen. Again is nothing."""
-        parts = self.parts
-        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts)
-        return figures.freeze(source, self.open_day() - timedelta(days=1), quarter, on_progress)
+        return figures.freeze(self._source, self.open_day() - timedelta(days=1), quarter, on_progress)
+
+    # --- quality ---
+
+    def check_quality(
+        self, *, suites: bool = True, on_progress: Callable[[str], None] = lambda line: None
+    ) -> running.Report:
+        """Every check over feeds, facts and views, as counts; kept in a history."""
+        return running.run(self._source, self.open_day() - timedelta(days=1), suites=suites, on_progress=on_progress)
+
+    def quality(self, org: str = "") -> list[dict[str, Any]]:
+        """The last run, of one organisation or of all together."""
+        return running.last(self.parts.dsn, org)
+
+    def compare_quality(self, check: str, one: str, other: str) -> dict[str, Any]:
+        return comparing.compare(self.parts.dsn, check, (one, self.user(one)), (other, self.user(other)))
+
+    @property
+    def _source(self) -> rebuilding.Source:
+        return rebuilding.Source(self.parts.dsn, self.parts.keys.packed, *self.parts.rulebook.texts)
 
     def rebuild_back(self) -> dict[str, Any]:
         """Shows the set again that was read before the last swap."""
