@@ -45,6 +45,7 @@ COMMANDS = {
     "break-glass": ("rights", "In an emergency: a colleague's row, for three hours."),
     "contact": ("signals", "Contact data of a signal: put, and fetched once."),
     "evidence": ("signals", "The signed bundle about the arrears of a lease."),
+    "alerts": ("alerts", "What asks for a steward's attention."),
     "quality": ("quality", "The data steward's checks of feeds, facts and views."),
     "figures": ("figures", "The frozen tables for policy and council."),
     "quarantine": ("operate", "Residents whose rows are withheld because of an error."),
