@@ -46,6 +46,8 @@ COMMANDS = {
     "contact": ("signals", "Contact data of a signal: put, and fetched once."),
     "evidence": ("signals", "The signed bundle about the arrears of a lease."),
     "alerts": ("alerts", "What asks for a steward's attention."),
+    "report": ("report", "A partner's report of a month, for that partner alone."),
+    "rehearse": ("report", "Restore a backup into a scratch database, and throw it away."),
     "quality": ("quality", "The data steward's checks of feeds, facts and views."),
     "figures": ("figures", "The frozen tables for policy and council."),
     "quarantine": ("operate", "Residents whose rows are withheld because of an error."),

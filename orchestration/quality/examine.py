@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from woonketen.streams.world import World, build_world
 
 _ONE_AT_A_TIME = 0x776B_0065
 BATCH = 20_000
+SILENCE_DAYS = 92
 Hidden = Counter[tuple[str, str, str, str]]
 """(view, check, organisation, ground) → rows."""
 
@@ -69,7 +71,7 @@ class _Examination:
 
     def run(self) -> Examined:
         connection = self._parts.connection
-        connection.execute("TRUNCATE quality.fact, quality.hidden")
+        connection.execute("TRUNCATE quality.fact, quality.hidden, quality.silence")
         row = connection.execute(
             "INSERT INTO quality.run (day, catalogue) VALUES (%s, %s) RETURNING run",
             [self._closed, self._checks.version],
@@ -82,6 +84,7 @@ class _Examination:
                         copy.write_row(line)
                 self._tell(self._facts)
         with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO quality.silence VALUES (%s, %s)", self._silences())
             cursor.executemany(
                 "INSERT INTO quality.hidden VALUES (%s, %s, %s, %s, %s)",
                 [(*key, rows) for key, rows in sorted(self._hidden.items())],
@@ -93,7 +96,7 @@ class _Examination:
         return Examined(number, self._closed, self._facts, self._residents)
 
     def _lines(self) -> Generator[list[tuple[Any, ...]], None, None]:
-        parts, world = self._parts, self._world()
+        parts, world = self._parts, self._world_now
         lines: list[tuple[Any, ...]] = []
         for partition in sorted(parts.log.ends()):
             for ref, facts in residents(parts, partition):
@@ -112,9 +115,15 @@ class _Examination:
         for check, passed in each.marks.items():
             if check in self._places:
                 ok[self._places[check]] = passed
-        return each.fact.org, each.fact.type, each.fact.id if False in ok else None, ok
+        fact = each.fact
+        return fact.org, fact.type, fact.known, fact.corrected, fact.id if False in ok else None, ok
 
-    def _world(self) -> World:
+    def _silences(self) -> list[tuple[str, date]]:
+        days = [self._closed - timedelta(days=n) for n in range(SILENCE_DAYS)]
+        return [(org, day) for day in days for org in sorted(self._world_now.silent(day))]
+
+    @cached_property
+    def _world_now(self) -> World:
         parts = self._parts
         facts = [each for each in opened(parts.log.of_everybody(0, EVERYTHING), parts.vault) if isinstance(each, Fact)]
         return build_world(facts, parts.policy, parts.rules, parts.pseudonym_key)

@@ -34,10 +34,18 @@ CREATE TABLE quality.run (
 CREATE UNLOGGED TABLE quality.fact (
     org   text NOT NULL,
     type  text NOT NULL,
+    known date NOT NULL,
+    corrected boolean NOT NULL,
     event text,
     ok    boolean[] NOT NULL
 );
 CREATE INDEX ON quality.fact (org);
+-- Of the last run: days of the last three months on which an organisation's sign of life was missing.
+CREATE TABLE quality.silence (
+    org text NOT NULL,
+    day date NOT NULL,
+    PRIMARY KEY (org, day)
+);
 -- Of the last run: how many rows of a view hide what a check reads, and on which ground.
 CREATE TABLE quality.hidden (
     suite    text NOT NULL,
@@ -70,9 +78,9 @@ CREATE TABLE quality.example (
     PRIMARY KEY (run, check_id, org, event)
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON quality.run, quality.fact, quality.hidden, quality.result, quality.example
-    TO woonketen_processor;
-GRANT SELECT ON quality.run, quality.fact, quality.hidden, quality.result, quality.example TO woonketen_quality;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON quality.run, quality.fact, quality.silence, quality.hidden, quality.result,
+    quality.example TO woonketen_processor;
+GRANT SELECT ON quality.run, quality.fact, quality.silence, quality.hidden, quality.result, quality.example TO woonketen_quality;
 GRANT INSERT ON quality.result, quality.example TO woonketen_quality;
 GRANT UPDATE (state) ON quality.run TO woonketen_quality;
 

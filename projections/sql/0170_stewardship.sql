@@ -45,3 +45,11 @@ CREATE VIEW quality.fortnight WITH (security_barrier = true) AS
     SELECT t.org, coalesce(sum(n) FILTER (WHERE status = 'refused'), 0)::bigint AS refused, sum(n)::bigint AS sent
       FROM admission.tally t WHERE hour >= date_trunc('hour', now()) - interval '14 days' GROUP BY t.org;
 GRANT SELECT ON quality.fortnight TO woonketen_quality;
+
+-- Per organisation and day what became of what it sent, and per reason what was refused: for its own monthly report.
+CREATE VIEW quality.sent WITH (security_barrier = true) AS
+    SELECT org, (hour AT TIME ZONE 'UTC')::date AS day, status, sum(n)::bigint AS n FROM admission.tally GROUP BY 1, 2, 3;
+CREATE VIEW quality.refused WITH (security_barrier = true) AS
+    SELECT org, (at AT TIME ZONE 'UTC')::date AS day, type, reason, detail, mend, count(*) AS n
+      FROM admission.refusal GROUP BY 1, 2, 3, 4, 5, 6;
+GRANT SELECT ON quality.sent, quality.refused TO woonketen_quality;
