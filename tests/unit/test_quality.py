@@ -19,6 +19,7 @@ TODAY = date(2026, 9, 30)
 BESIDE = {
     # What one mistake makes of more than one check is no false alarm.
     "late_month": {"late_week"},
+    "visit_after_closing": {"late_week"},
     "told_differently": set(),
     "care_unknown": set(),
     "notice_missing": {"late_week", "late_month"},
