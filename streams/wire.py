@@ -43,5 +43,5 @@ def decode(value: bytes | None) -> Record:
     ids = [value[at + n * _ID : at + (n + 1) * _ID] for n in range(_IDS[kind])]
     if ids and len(ids[-1]) < _ID:
         raise NotARecord("too short")
-    ref, kid = (*(None,) * (2 - len(ids)), *ids)
+    ref, kid = ids[0] if kind == "fact" else None, ids[-1] if ids else None
     return Record(partition, seq, date.fromordinal(ordinal), kind, ref, kid, value[at + len(ids) * _ID :])
