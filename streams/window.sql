@@ -49,6 +49,9 @@ CREATE TABLE IF NOT EXISTS admission.reply (
     sealed bytea NOT NULL
 );
 
+-- Which engine this database belongs to: its log lies elsewhere on the other one.
+ALTER TABLE admission.settings ADD COLUMN IF NOT EXISTS engine text NOT NULL DEFAULT 'embedded';
+
 GRANT SELECT, INSERT, DELETE ON log.window TO woonketen_processor;
 GRANT SELECT, INSERT, UPDATE ON log.relay, log.beat TO woonketen_processor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON admission.door, admission.reply TO woonketen_processor;
