@@ -185,7 +185,12 @@ class Platform:
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> dict[str, Any]:
         """The step, until nothing is left or `stop` is set. Raises `NotYours` when the views come from other rules."""
-        done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        if self.parts.link is None:
+            done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        else:
+            from woonketen.orchestration.running import run_plainly  # who has no Kafka needs no client of it
+
+            done = run_plainly(self.parts, self.parts.link, until_idle=until_idle, stop=stop, on_progress=on_progress)
         return {"admitted": 0, **done}
 
     @cached_property
@@ -393,7 +398,13 @@ class Platform:
         ]  # fmt: skip
 
     def log_verify(self) -> dict[str, Any]:
-        result: dict[str, Any] = msgspec.to_builtins(verify(self._processor, self.parts.vault))
+        if self.parts.link is None:
+            found = verify(self._processor, self.parts.vault)
+        else:
+            from woonketen.streams.compared import verify_kafka
+
+            found = verify_kafka(self._processor, self.parts.vault, self.parts.link)
+        result: dict[str, Any] = msgspec.to_builtins(found)
         return result
 
     def rebuild(
@@ -401,7 +412,7 @@ class Platform:
     ) -> dict[str, Any]:
         """All views from the log into a second set, compared and swapped in."""
         parts = self.parts
-        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts)
+        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts, parts.link)
         report = rebuilding.rebuild(self._owner, source, verify=verify, on_progress=on_progress)
         return {
             "events": report.filled.facts,
