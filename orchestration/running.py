@@ -1,4 +1,4 @@
-"""`run` on the scaled engine: the relay beside a plain consumer, in one process; no Faust.
+"""`run` on the scaled engine: doors and relay beside a plain consumer, in one process; no Faust.
 
 For stories, tests, a small installation, and to bring everything level before a move or a backup. A large one runs
 `woonketen worker admission` and as many `woonketen worker step` as it needs.
@@ -7,20 +7,15 @@ For stories, tests, a small installation, and to bring everything level before a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import psycopg
-
-from woonketen.contracts.errors import WoonketenError
+from woonketen.orchestration.admitting import admitting, make_doors, processor
 from woonketen.orchestration.stepping import make_worker, partitions_of
-from woonketen.orchestration.wiring import PROCESSOR, Parts
+from woonketen.orchestration.wiring import Parts
 from woonketen.streams.kafka_link import Link
 from woonketen.streams.log_kafka import KafkaLog, offsets
 from woonketen.streams.polled import polled
-from woonketen.streams.relay import Relay
-from woonketen.streams.standing import Seals
 from woonketen.streams.worker import Progress
 
 
@@ -36,35 +31,19 @@ def run_plainly(
     partitions = partitions_of(parts.processor)
     noted = offsets(parts.processor)
     places = {partition: noted.get(partition, 0) for partition in range(partitions)}
-    with relaying(parts, link) as check, polled(link, places) as source:
-        source.check = check
+    with admitting(parts, link, doors=not until_idle) as both, polled(link, places) as source:
+        source.check = both.check
+        admitted = drain(parts, link) if until_idle else 0
         worker = make_worker(parts, KafkaLog(parts.processor, parts.vault, source), partitions)
-        return worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        done = worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+    return {"admitted": admitted or both.admitted, **done}
 
 
-@contextmanager
-def relaying(parts: Parts, link: Link) -> Iterator[Callable[[], None]]:
-    """A relay at work meanwhile. Yields what raises its error, if it has ended with one."""
-    stop, failed = threading.Event(), list[BaseException]()
-
-    def relay() -> None:
+def drain(parts: Parts, link: Link) -> int:
+    """What partners have written up to now. Returns the number of messages."""
+    with processor(parts.dsn) as connection:
+        doors = make_doors(parts, connection, link, lambda _: None)
         try:
-            with psycopg.connect(parts.dsn, autocommit=True) as connection:
-                connection.execute(f"SET ROLE {PROCESSOR}")
-                Relay(connection, link, Seals(parts.keys)).run(stop)
-        except BaseException as error:  # noqa: BLE001 - told below, in the thread that works
-            failed.append(error)
-
-    def check() -> None:
-        if failed and isinstance(failed[0], WoonketenError):
-            raise failed[0]
-        if failed:
-            raise WoonketenError(f"The relay ended ({type(failed[0]).__name__}).", "Do this again.")
-
-    thread = threading.Thread(target=relay, daemon=True, name="relay")
-    thread.start()
-    try:
-        yield check
-    finally:
-        stop.set()
-        thread.join()
+            return doors.drain()
+        finally:
+            doors.close()

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
-from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.ports import LogWriter, Vault
 from woonketen.streams import arrivals, changes, links, organisations, positions
 from woonketen.streams.admit import WAITING, Accepted, Duplicate, Parked, Refused, Verdict
@@ -58,9 +58,10 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class At(msgspec.Struct, frozen=True):
-    """Where a batch of messages comes from: the offset of each."""
+    """Where a batch of messages comes from: the position that it was read on from, and the offset of each."""
 
     door: Door
+    since: int
     offsets: list[int]
 
 
@@ -114,10 +115,13 @@ class Admission:
             yield from self._take(org, read)
             first += len(batch)
 
-    def deliver(self, org: str, messages: Sequence[tuple[int, bytes | Refused]], door: Door) -> list[Receipt]:
-        """A batch from one partition of a partner's topic: offset and line of each, or why it is none. Position,
-        verdicts and the receipts of what was refused are one transaction; what an earlier one took is passed over. The
-        receipts' `line` counts from 1 in `messages`. Raises `ConfigurationError` for an unknown organisation."""
+    def deliver(
+        self, org: str, messages: Sequence[tuple[int, bytes | Refused]], door: Door, since: int
+    ) -> list[Receipt]:
+        """A batch from one partition of a partner's topic: offset and line of each, or why it is none, as read on from
+        the offset `since`. Position, verdicts and the receipts of what was refused are one transaction; what an earlier
+        one took is passed over. The receipts' `line` counts from 1 in `messages`. Raises `ConfigurationError` for an
+        unknown organisation, `Unreachable` where messages before `since` were not taken."""
         publisher = self._organisation(org)
         sources = Sources(publisher.sources)
         read: list[Arrival | Turned] = []
@@ -128,12 +132,14 @@ class Admission:
                 read.append(Turned(line, text, None, None, None))
             else:
                 read.append(arrivals.read(text, line, org, publisher.kind, sources, self._seals))
-        return self._take(org, read, At(door, [offset for offset, _ in messages]))
+        return self._take(org, read, At(door, since, [offset for offset, _ in messages]))
 
     def _take(self, org: str, read: Sequence[Arrival | Turned], at: At | None = None) -> list[Receipt]:
         with self._sitting() as sitting:
             if at is not None:
                 following = positions.claim(self._connection, at.door, org)
+                if following < at.since:
+                    raise Unreachable("The position of a partner's topic was set back.", "It is read again from there.")
                 read = [each for each in read if at.offsets[_line(each) - 1] >= following]
             sitting.take(read)
             receipts = [_receipt(each, sitting.verdicts, sitting.now) for each in read]

@@ -246,18 +246,3 @@ class Relay:
         if isinstance(error, AuthorizationError):
             with kafka_told(self._link):
                 raise error
-
-
-def waiting(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
-    """Per partition what is not acknowledged: `{"partition", "window", "oldest_seconds"}`."""
-    with told():
-        rows = connection.execute(
-            "SELECT c.partition, count(w.seq), extract(epoch FROM clock_timestamp() - min(w.at))::float8"
-            " FROM log.counter c LEFT JOIN log.relay a USING (partition)"
-            " LEFT JOIN log.window w ON w.partition = c.partition AND w.seq > coalesce(a.acked, 0)"
-            " GROUP BY c.partition ORDER BY c.partition"
-        ).fetchall()
-    return [
-        {"partition": partition, "window": n, "oldest_seconds": None if age is None else round(max(age, 0.0), 1)}
-        for partition, n, age in rows
-    ]

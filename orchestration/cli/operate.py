@@ -87,9 +87,12 @@ def log() -> None:
 @log.command()
 @pass_shared
 def stats(shared: Context) -> None:
-    """Positions and lag, per partition."""
+    """Positions and lag, per partition; on the scaled engine what is not sent yet, and per partner what waits."""
     with shared.platform() as platform:
         shared.table(platform.log_stats(), "The log is empty.")
+        doors = platform.door_stats()
+        if doors:
+            shared.table(doors, "")
 
 
 @log.command()
