@@ -99,6 +99,8 @@ def tails_of(link: Link, partitions: list[int]) -> dict[int, Tail]:
             fetch_max_wait_ms=50,
         )
         try:
+            if not consumer.partitions_for_topic(link.events):
+                raise ConfigurationError(f"There is no topic {link.events}.", "Run `woonketen init`.")
             places = [TopicPartition(link.events, partition) for partition in partitions]
             consumer.assign(places)
             first, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
