@@ -31,7 +31,7 @@ from chaos.scaled import ScaledOffice, child_of, end, scaled_office, signal_chil
 from chaos.town import FIRST_DAY, Links, Sent, agreements, by_day, heartbeats, lives
 from psycopg.conninfo import make_conninfo
 
-from woonketen.contracts.errors import WoonketenError
+from woonketen.contracts.errors import Unreachable, WoonketenError
 from woonketen.orchestration.kafka.broker import Broker, running
 from woonketen.orchestration.moving import send
 from woonketen.streams.kafka_link import link_of
@@ -169,7 +169,13 @@ class Region:
     def kill_broker(self) -> None:
         self.broker.kill()
         time.sleep(self.rng.uniform(0, 1))
-        self.broker.start()
+
+        def begun() -> bool:
+            with suppress(Unreachable):  # while it was away somebody's outgoing connection may have got its port
+                self.broker.start()
+            return self.broker.alive()
+
+        wait_for(begun)
 
     def kill_postgres(self) -> None:
         self.office.kill_postgres()
