@@ -9,7 +9,7 @@ TESTS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench lock clean
+.PHONY: help install demo kafka test check format bench lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ endef
 demo: $(STAMP) ## play the five programmes and show what each party sees (ONCE=1: then end)
 	@$(BIN)/python -m woonketen.orchestration.demo $(if $(ONCE),--once)
 
+kafka: $(STAMP) ## a local Apache Kafka from Maven artefacts, in the foreground (data in .kafka; Ctrl-C stops it)
+	@$(BIN)/python -m woonketen.orchestration.kafka
+
 test: $(ALL) ## all tests
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
@@ -64,4 +67,4 @@ SOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --gener
 
 clean: ## stop the demo's database and remove what was made
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m woonketen.orchestration.demo --stop || true; fi
-	rm -rf woonketen-data woonketen-data.kek woonketen-data.ledger $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf woonketen-data woonketen-data.kek woonketen-data.ledger .kafka $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -15,7 +15,9 @@ ENVIRONMENT_PREFIX = "WOONKETEN_"
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Paths are as given (relative to the working directory). `kek_file` lies beside `data`, never inside it: a copy of
-    the data folder must not open itself."""
+    the data folder must not open itself. `kafka_prefix` stands before every topic and user of this installation.
+    `backup_hours`: no backup is older than this when a newer one is made; so long a partner's topic keeps what was
+    admitted, so that a database restored from it can admit it again."""
 
     engine: Literal["embedded", "kafka"] = "embedded"
     data: Path = Path("woonketen-data")
@@ -24,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_user: str | None = None
     kafka_password_file: Path | None = None
     kafka_security: Literal["plaintext", "sasl_plaintext", "sasl_ssl"] = "sasl_ssl"
+    kafka_prefix: str = ""
+    backup_hours: int = 48
     kek_file: Path | None = None
     ledger: Path | None = None
     policy: Path | None = None
@@ -56,7 +60,7 @@ def settings(file: Mapping[str, Any], environment: Mapping[str, str]) -> Setting
         if laid_over:
             values[key] = laid_over
     try:
-        return msgspec.convert(values, Settings, dec_hook=_path)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"The configuration has a value of the wrong form: {_field(error)}.") from None
 

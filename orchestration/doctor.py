@@ -98,7 +98,9 @@ def _row_security(parts: Parts) -> Finding:
 
 
 def _clock(parts: Parts) -> Finding:
-    admission = Admission(parts.processor, parts.keys, parts.vault, PostgresLog(parts.processor, parts.vault))
+    admission = Admission(
+        parts.processor, parts.keys, parts.vault, PostgresLog(parts.processor, parts.vault, parts.place)
+    )
     open_day = admission.settings().open_day
     late = (date.today() - open_day).days  # noqa: DTZ011 - the wall of the place where it runs
     if late > 1:

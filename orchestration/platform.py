@@ -79,7 +79,7 @@ class Platform:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._owner, self._processor = parts.owner, parts.processor
-        self._log = PostgresLog(parts.processor, parts.vault)
+        self._log = PostgresLog(parts.processor, parts.vault, parts.place)
 
     # --- organisations, people, links ---
 

@@ -271,13 +271,27 @@ class Admission:
         return found
 
 
-def prepare(connection: psycopg.Connection[Any], open_day: date, partitions: int) -> None:
-    """Sets the first open day and the number of partitions, once, as the database's owner. Safe to repeat."""
+def prepare(
+    connection: psycopg.Connection[Any], open_day: date, partitions: int, engine: str = "embedded"
+) -> None:
+    """Sets the first open day, the number of partitions and the engine, once, as the database's owner. Safe to
+    repeat."""
     with told():
         connection.execute(
-            "INSERT INTO admission.settings (open_day, first_day, partitions) VALUES (%s, %s, %s)"
+            "INSERT INTO admission.settings (open_day, first_day, partitions, engine) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING",
-            [open_day, open_day, partitions],
+            [open_day, open_day, partitions, engine],
+        )
+
+
+def check_engine(connection: psycopg.Connection[Any], engine: str) -> None:
+    """Raises `ConfigurationError` for a database whose log lies on the other engine."""
+    with told():
+        row = connection.execute("SELECT engine FROM admission.settings").fetchone()
+    if row is not None and row[0] != engine:
+        raise ConfigurationError(
+            f"The log of this database is on the engine {row[0]}, and the settings say {engine}.",
+            f"Set `engine = \"{row[0]}\"`, or move the log with `woonketen log copy`.",
         )
 
 
