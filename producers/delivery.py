@@ -70,8 +70,8 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 def in_order(events: Sequence[Waiting], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Outcomes as they are written down: behind the first failure of a resident nothing of that resident counts, so that
-    everything from there on is sent again, in order."""
+    """Outcomes as they are written down: behind the first failure of a resident nothing of that resident counts, so
+    that everything from there on is sent again, in order."""
     failed: set[bytes] = set()
     found = []
     for event, outcome in zip(events, outcomes, strict=True):
@@ -93,8 +93,9 @@ def deliver(
     on_progress: Callable[[Progress], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Delivered:
-    """Sends until nothing waits or `stop` is set. Without an answer it waits longer and longer, and raises `Unreachable`
-    when none came for `patience` seconds (None: never). Raises `ConfigurationError` when trying again cannot help."""
+    """Sends until nothing waits or `stop` is set. Without an answer it waits longer and longer, and raises
+    `Unreachable` when none came for `patience` seconds (None: never). Raises `ConfigurationError` when trying again
+    cannot help."""
     counts: Counter[State] = Counter()
     done, since, pause = 0, None, FIRST_PAUSE
     outbox.prune()
@@ -103,7 +104,7 @@ def deliver(
         events = outbox.waiting(sender.most)
         if not events:
             break
-        why, asked = "no_receipt", 0.0
+        why, asked = "The platform gave no receipt.", 0.0
         try:
             outcomes = in_order(events, sender.send(events, stop))
             outbox.settle(outcomes)

@@ -23,7 +23,7 @@ _ALGORITHMS = {"RSA": "PS256", "EC": "ES256"}
 def make(path: Path) -> Path:
     """Writes a private key (mode 0600) to `path` and its public half beside it, and returns the latter's path. Raises
     `ConfigurationError` for a file that exists: a key that is in use would be lost."""
-    RSAKey = _joserfc("jwk").RSAKey  # noqa: N806
+    RSAKey = _joserfc("jwk").RSAKey
     key = RSAKey.generate_key(3072, {"use": "sig", "alg": "PS256"}, private=True, auto_kid=True)
     public = path.with_name(f"{path.stem}.public{path.suffix or '.json'}")
     _write(path, key.as_dict(private=True), 0o600)

@@ -37,7 +37,7 @@ VERSION = 1
 
 State = Literal["waiting", "delivered", "accepted", "duplicate", "parked", "refused"]
 STATES: tuple[State, ...] = ("waiting", "delivered", "accepted", "duplicate", "parked", "refused")
-Stored = Literal["stored", "known", "conflict"]
+Stored = Literal["stored", "known", "again", "conflict"]
 
 _APPLICATION = 0x574B_4F42
 _SCHEMA = f"""
@@ -149,7 +149,7 @@ class Outbox:
 
     def put(self, events: Sequence[Checked], run: int = 0, first_line: int = 1) -> list[Stored]:
         """Stores events in order, all or none. `known`: it was there already, and is not sent again unless it was
-        refused; `conflict`: another event has that id."""
+        refused; `again`: it was put in this run already; `conflict`: another event has that id."""
         return self.put_numbered([(first_line + n, event) for n, event in enumerate(events)], run)
 
     def put_numbered(self, events: Sequence[tuple[int, Checked]], run: int = 0) -> list[Stored]:
@@ -168,8 +168,9 @@ class Outbox:
         if found is not None:
             if bytes(found[1]) != event.digest:
                 return "conflict"
-            if run and found[3] != run:
-                db.execute("UPDATE event SET run = ?, line_number = ? WHERE seq = ?", (run, number, found[0]))
+            if run and found[3] == run:
+                return "again"
+            db.execute("UPDATE event SET run = ?, line_number = ? WHERE seq = ?", (run, number, found[0]))
             return "known"
         db.execute(
             "INSERT INTO event (source, id, key, digest, line, stored_at, run, line_number)"
@@ -279,6 +280,14 @@ class Outbox:
                 return
             yield from rows
             last = rows[-1][0]
+
+    def refused_since(self, moment: float) -> list[bytes]:
+        """The receipts of what was refused since then, in seconds since 1970; the first thousand."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT receipt FROM event WHERE state = 'refused' AND done_at >= ? ORDER BY seq LIMIT 1000", (moment,)
+            ).fetchall()
+        return [bytes(row[0]) for row in rows]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

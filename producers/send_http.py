@@ -211,7 +211,7 @@ def _retry_after(given: str | None, now: Callable[[], float] = time.time) -> flo
             seconds = parsedate_to_datetime(given or "").timestamp() - now()
         except ValueError:
             seconds = 1.0
-    return min(max(seconds, 0.1), 3600.0) if seconds == seconds else 1.0  # noqa: PLR0124 - not a number
+    return min(max(seconds, 0.1), 3600.0) if seconds == seconds else 1.0
 
 
 def _client(ca: Path | str | None) -> httpx2.Client:

@@ -1,9 +1,8 @@
-"""Over Kafka: each event to `in.<org>` in structured mode; what is refused is read from `refused.<org>`. Needs the extra
-`kafka`.
+"""Over Kafka: each event to `in.<org>` in structured mode; what is refused is read from `refused.<org>`.
 
-kafka-python bounds its memory no more, so no more than `MOST` events are ever in its hands, and each one's future is
-looked at. When something stalls, the producer is thrown away with what it holds and everything is sent again: a producer
-that tries again on its own could bring an event in behind a later one of the same resident.
+Needs the extra `kafka`. kafka-python bounds its memory no more, so no more than `MOST` events are ever in its hands,
+and each one's future is looked at. When something stalls, the producer is thrown away with what it holds and everything
+is sent again: one that tries on by itself could bring an event in behind a later one of the same resident.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from woonketen.producers.delivery import Stop
 
 MOST = 1000
-STALLED = 30.0
+STALLED = 20.0
 """Seconds without one acknowledgement after which a producer is given up."""
 MECHANISM = "SCRAM-SHA-512"
 HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
@@ -34,8 +33,8 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 class KafkaSender:
     """`address`: `kafka://host:port[,host:port…]`. `user` and the file with its password are what the operator gave;
-    the topics follow from the user unless `topic` (`…in.<org>`) is given. `security`: one of `SECURITY`; by default TLS,
-    but for a broker on this computer. `ca`: a file with certificates to trust."""
+    the topics follow from the user unless `topic` (`…in.<org>`) is given. `security`: one of `SECURITY`; by default
+    TLS, but for a broker on this computer. `ca`: a file with certificates to trust."""
 
     def __init__(
         self,
@@ -70,6 +69,8 @@ class KafkaSender:
         try:
             for event in events:
                 futures.append(producer.send(self._topic, value=event.line, key=event.key, headers=HEADERS))
+                if futures[-1].is_done and futures[-1].failed():  # no rights, no topic: at once
+                    break
             self._flush(futures, stop)
         except KafkaError as error:
             self._drop()
@@ -224,8 +225,8 @@ def default_security(brokers: Sequence[str]) -> str:
 
 
 def topics(user: str | None, topic: str | None) -> tuple[str, str]:
-    """Where to write and where to read refusals. The platform calls a user `partner.<org>`, perhaps with a prefix before
-    it that its topics have too."""
+    """Where to write and where to read refusals. The platform calls a user `partner.<org>`, perhaps with a prefix
+    before it that its topics have too."""
     if topic is None:
         prefix, known, org = (user or "").rpartition("partner.")
         if not org:
