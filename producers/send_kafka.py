@@ -152,6 +152,8 @@ class KafkaSender:
 
         if self._producer is not None:
             return self._producer
+        if not any(_listens(each) for each in self._servers):  # kafka-python would try for ten seconds
+            raise Unreachable("Kafka does not answer: nobody listens at that address.", "Look at the network.")
         knocks = _watched(self._user)
         begun, let_in = knocks.begun, knocks.let_in
         try:
@@ -169,7 +171,10 @@ class KafkaSender:
                     "The broker refused the authentication: user or password is wrong.",
                     "Check --user and the password file; the operator can make a new password.",
                 ) from None
-            raise Unreachable(f"Kafka does not answer: {_knock(self._servers)}.", "Look at the network.") from None
+            raise Unreachable(
+                "Somebody listens at that address, but gives no answer that Kafka would give.",
+                "Look at the address, --security, and the broker.",
+            ) from None
         return self._producer
 
     def _drop(self) -> None:
@@ -299,14 +304,13 @@ def _rights(error: BaseException) -> bool:
     return isinstance(error, errors.TopicAuthorizationFailedError | errors.ClusterAuthorizationFailedError)
 
 
-def _knock(brokers: Sequence[str]) -> str:
-    """Whether anybody listens there: what a person wants to know first."""
-    host, _, port = brokers[0].rpartition(":")
+def _listens(broker: str) -> bool:
+    host, _, port = broker.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
     except OSError:
-        return "nobody listens at that address"
-    return "somebody listens at that address, but gives no answer that Kafka would give"
+        return False
+    return True
 
 
 def _password(user: str | None, file: Path | str | None) -> str:

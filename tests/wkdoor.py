@@ -8,7 +8,6 @@ is stored; `late` stores and then hangs up; `half` stores everything and gives r
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import threading
@@ -63,9 +62,22 @@ class Door:
     def _take(self, event: dict[str, Any]) -> dict[str, Any]:
         key = (event["source"], event["id"])
         self.arrived.append(key)
-        receipt = {"source": key[0], "id": key[1], "reason": None, "detail": None, "mend": None, "at": "2026-01-05T09:00:00Z"}
+        receipt = {
+            "source": key[0],
+            "id": key[1],
+            "reason": None,
+            "detail": None,
+            "mend": None,
+            "at": "2026-01-05T09:00:00Z",
+        }
         if event["id"] in self.refuse:
-            return {**receipt, "status": "refused", "reason": "no_legal_basis", "detail": "subject", "mend": "enrol first"}
+            return {
+                **receipt,
+                "status": "refused",
+                "reason": "no_legal_basis",
+                "detail": "subject",
+                "mend": "enrol first",
+            }
         line = json.dumps(event, sort_keys=True).encode()
         if key in self.receipts:
             if self.lines[key] != line:
@@ -147,7 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, told: Any, headers: dict[str, str] | None = None) -> None:
         body = told.encode() if isinstance(told, str) else json.dumps(told).encode()
         self.send_response(status)
-        for name, value in {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}.items():
+        for name, value in {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
