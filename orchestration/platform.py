@@ -33,6 +33,7 @@ from woonketen.projections.people import User
 from woonketen.projections.store import PostgresViews
 from woonketen.streams.admission import Admission, Receipt
 from woonketen.streams.log_pg import PostgresLog, verify
+from woonketen.streams.numbers import lag, waiting
 from woonketen.streams.organisations import Organisation
 from woonketen.streams.quarantine import Quarantine
 from woonketen.streams.rebuild import Filled
@@ -131,7 +132,30 @@ class Platform:
         Again is nothing. Raises `ConfigurationError` for an unknown organisation."""
         left_on = self.admission.leave(org)
         people.end_users(self._owner, org)
+        if self.parts.link is not None:
+            from woonketen.orchestration.kafka import topics
+
+            topics.let_out(self.parts.link, org, self._handed_out)
         return {"org": org, "left_on": left_on.isoformat()}
+
+    def kafka_credentials(self, org: str, *, rotate: bool = False) -> dict[str, Any]:
+        """The organisation's user, topics and rights; the password stands in a file, to hand over. Raises
+        `ConfigurationError` for an unknown organisation, and for one that has left."""
+        if self.parts.link is None:
+            raise ConfigurationError("The embedded engine has no Kafka door.", 'Set `engine = "kafka"`.')
+        organisation = next((each for each in self.admission.organisations() if each.org == org), None)
+        if organisation is None:
+            raise ConfigurationError("There is no such organisation.", "Register it with `woonketen org add`.")
+        if organisation.left_on is not None:
+            raise ConfigurationError("This organisation has left.", "Register it again, if it is back.")
+        from woonketen.orchestration.kafka import topics
+
+        return topics.let_in(self.parts.link, org, self._handed_out, rotate=rotate)
+
+    @property
+    def _handed_out(self) -> Path:
+        """Where passwords of partners lie until they are handed over."""
+        return self.parts.settings.data / "partners"
 
     def add_user(
         self, name: str, org: str, role: str, worker: str | None = None, resident: str | None = None
@@ -185,7 +209,12 @@ class Platform:
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> dict[str, Any]:
         """The step, until nothing is left or `stop` is set. Raises `NotYours` when the views come from other rules."""
-        done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        if self.parts.link is None:
+            done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        else:
+            from woonketen.orchestration.running import run_plainly  # who has no Kafka needs no client of it
+
+            done = run_plainly(self.parts, self.parts.link, until_idle=until_idle, stop=stop, on_progress=on_progress)
         return {"admitted": 0, **done}
 
     @cached_property
@@ -385,15 +414,30 @@ class Platform:
     # --- the log ---
 
     def log_stats(self) -> list[dict[str, Any]]:
+        """Per partition; on the scaled engine also what Kafka has not acknowledged, and since when it waits."""
         positions = self._views.positions()
-        return [
+        rows = [
             {"partition": partition, "end": end, "applied": positions.get(partition, 0),
              "lag": end - positions.get(partition, 0)}
             for partition, end in sorted(self._log.ends().items())
         ]  # fmt: skip
+        if self.parts.link is None:
+            return rows
+        unsent = {each["partition"]: each for each in waiting(self._processor)}
+        return [row | unsent.get(row["partition"], {}) for row in rows]
+
+    def door_stats(self) -> list[dict[str, Any]]:
+        """Per organisation that comes in by Kafka: what was admitted, what waits, what it is still to be told."""
+        return lag(self._processor) if self.parts.link is not None else []
 
     def log_verify(self) -> dict[str, Any]:
-        result: dict[str, Any] = msgspec.to_builtins(verify(self._processor, self.parts.vault))
+        if self.parts.link is None:
+            found = verify(self._processor, self.parts.vault)
+        else:
+            from woonketen.streams.compared import verify_kafka
+
+            found = verify_kafka(self._processor, self.parts.vault, self.parts.link)
+        result: dict[str, Any] = msgspec.to_builtins(found)
         return result
 
     def rebuild(
@@ -401,7 +445,7 @@ class Platform:
     ) -> dict[str, Any]:
         """All views from the log into a second set, compared and swapped in."""
         parts = self.parts
-        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts)
+        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts, parts.link)
         report = rebuilding.rebuild(self._owner, source, verify=verify, on_progress=on_progress)
         return {
             "events": report.filled.facts,

@@ -60,6 +60,7 @@ class Parts:
     processor: psycopg.Connection[Any]
     vault: PostgresVault
     ledger: Ledger
+    link: Link | None = None
 
     @property
     def place(self) -> log_pg.Place:

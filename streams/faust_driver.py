@@ -77,7 +77,7 @@ def make_app(
     name = link.events
     pool = ThreadPoolExecutor(1, "step")
 
-    class Consumer(driver.Consumer):
+    class Decided(driver.Consumer):
         """Reading begins where PostgreSQL says, never where Kafka's commits say."""
 
         async def perform_seek(self) -> None:
@@ -100,7 +100,7 @@ def make_app(
                 fail(error)
 
     class Transport(driver.Transport):
-        Consumer = Consumer
+        Consumer = Decided
 
     app = faust.App(f"{link.prefix}{GROUP}", **_settings(link, folder))
     app.transport = Transport([URL(f"kafka://{each}") for each in link.bootstrap.split(",")], app)

@@ -46,3 +46,7 @@ class Inbox:
     def ahead_of(self, applied: int) -> bool:
         """Whether anything behind that position is here."""
         return any(seq > applied for seq in self._held)
+
+    def first(self, after: int) -> int | None:
+        """The lowest number behind that one that is here."""
+        return min((seq for seq in self._held if seq > after), default=None)

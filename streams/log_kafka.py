@@ -20,6 +20,7 @@ from woonketen.streams.copying import copy_rows
 from woonketen.streams.database import told
 from woonketen.streams.log_pg import SCALED, PostgresLog, row_of
 from woonketen.streams.trial import Trial
+from woonketen.streams.voids import emptied, load_voids
 
 _FIELDS = Trial.__struct_fields__
 
@@ -50,14 +51,16 @@ class KafkaLog(PostgresLog):
     def __init__(self, connection: psycopg.Connection[Any], vault: Vault, incoming: Incoming) -> None:
         super().__init__(connection, vault, SCALED)
         self._incoming = incoming
+        self._voids = load_voids(connection)
         self.care: dict[int, Care] = {}
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
         """See the port. In the transaction that has the partition's position locked."""
         care = self.care.get(partition)
-        records = self._incoming.take(partition, after, min(limit, care.limit) if care else limit)
-        if not records:
+        arrived = self._incoming.take(partition, after, min(limit, care.limit) if care else limit)
+        if not arrived:
             return []
+        records = [emptied(each, self._voids) for each in arrived] if self._voids else arrived
         with told():
             self._keep(partition, records)
             note_offset(self._connection, partition, self._incoming.hint(partition, records[-1].seq))

@@ -19,6 +19,7 @@ from woonketen.contracts.ports import Cipher, Draft, Vault
 from woonketen.contracts.records import KIND_BYTE, header, header_of
 from woonketen.streams.copying import EPOCH, HEAD, copy_rows, field
 from woonketen.streams.database import told
+from woonketen.streams.voids import is_void
 
 CHANNEL = "woonketen_log"
 """NOTIFY's channel: a hint that something was appended; who misses it finds the record at the next look."""
@@ -172,8 +173,8 @@ class PostgresLog:
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """Of the whole log: records read, gaps between their numbers, records that no longer open or decode, and records
-    whose key was destroyed."""
+    """Of the whole log: records read, gaps between their numbers, records that no longer open or decode (or that are
+    not the same in Kafka and here), and records whose key was destroyed."""
 
     records: int
     gaps: int
@@ -193,7 +194,7 @@ def verify(connection: psycopg.Connection[Any], vault: Vault, place: Place = EMB
             last = page[-1].seq
             ciphers = vault.ciphers({record.kid for record in page if record.kid is not None})
             for record in page:
-                state = _state(record, ciphers)
+                state = state_of(record, ciphers)
                 changed += state == "changed"
                 erased += state == "erased"
             records += len(page)
@@ -201,7 +202,9 @@ def verify(connection: psycopg.Connection[Any], vault: Vault, place: Place = EMB
     return Verified(records, gaps, changed, erased)
 
 
-def _state(record: Record, ciphers: Mapping[bytes, Cipher | None]) -> str:
+def state_of(record: Record, ciphers: Mapping[bytes, Cipher | None]) -> str:
+    if is_void(record):
+        return "erased"
     if record.kid is None:
         return "whole" if record.kind == "day_closed" and record.ref is None and not record.sealed else "changed"
     cipher = ciphers[record.kid]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,13 +26,14 @@ FETCH_BYTES = 8 << 20
 
 
 class Polled:
-    """`Incoming` of one thread. `offsets`: where to read on, per partition."""
+    """`Incoming` of one thread. `offsets`: where to read on, per partition. `check` raises when waiting is in vain."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, consumer: Any, link: Link, offsets: Mapping[int, int]) -> None:
         self._loop, self._consumer, self._link = loop, consumer, link
         self._places = {partition: TopicPartition(link.events, partition) for partition in offsets}
         self._inboxes = {partition: Inbox() for partition in offsets}
         self.aliens = 0
+        self.check: Callable[[], None] = lambda: None
 
     def take(self, partition: int, after: int, limit: int) -> Sequence[Record]:
         """See the port. Waits for the next record: who asks knows that there is one. Raises `Unreachable`."""
@@ -42,6 +43,7 @@ class Polled:
             found = inbox.take(after, limit)
             if found:
                 return found
+            self.check()
             if time.monotonic() > deadline:
                 raise Unreachable(
                     f"The next record of partition {partition} does not come from Kafka.",

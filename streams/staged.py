@@ -21,6 +21,7 @@ from woonketen.streams.inbox import Inbox
 from woonketen.streams.kafka_link import Link
 from woonketen.streams.log_pg import Place, PostgresLog, row_of
 from woonketen.streams.polled import polled
+from woonketen.streams.voids import emptied, load_voids
 
 _STAGED = Place("pg_temp.staged", "pg_temp.staged")
 _PAGE = 20_000
@@ -32,6 +33,7 @@ class Staged:
     def __init__(self, connection: psycopg.Connection[Any], vault: Vault, link: Link) -> None:
         self._connection, self._link = connection, link
         self._log = PostgresLog(connection, vault, _STAGED)
+        self._voids = load_voids(connection)
 
     def stream_residents(self, partition: int, upto: int) -> Iterator[Record]:
         """See `PostgresLog`. Raises `Unreachable`, and `WoonketenError` when Kafka has not all of it."""
@@ -52,7 +54,8 @@ class Staged:
             copy.write(HEAD)
             for records in in_order(self._link, partition, upto):
                 last = records[-1].seq
-                facts = [row_of(record) for record in records if record.ref is not None]
+                counted = (emptied(record, self._voids) for record in records)
+                facts = [row_of(record) for record in counted if record.ref is not None]
                 if facts:
                     copy.write(b"".join(facts))
             copy.write(TAIL)

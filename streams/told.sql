@@ -32,3 +32,13 @@ CREATE TABLE log.worker (
     at         timestamptz NOT NULL DEFAULT now()
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON log.worker TO woonketen_processor;
+
+-- After a database was put back from before what Kafka holds: records that are there and count for nothing. What they
+-- said comes again from the partners, under later numbers.
+CREATE TABLE log.void (
+    partition int NOT NULL,
+    first     bigint NOT NULL,
+    last      bigint NOT NULL CHECK (last >= first),
+    PRIMARY KEY (partition, first)
+);
+GRANT SELECT ON log.void TO woonketen_processor;

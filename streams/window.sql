@@ -25,8 +25,9 @@ CREATE TABLE IF NOT EXISTS log.relay (
 
 -- Who moves something alone, and when it last showed that it moves: who finds it standing still takes over.
 CREATE TABLE IF NOT EXISTS log.beat (
-    name text PRIMARY KEY,
-    at   timestamptz NOT NULL
+    name  text PRIMARY KEY,
+    owner text NOT NULL,
+    at    timestamptz NOT NULL
 );
 
 -- Up to which message each partner's topic was admitted, written in the transaction that admits; `ends` and `seen` are

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from woonketen.orchestration.cli.base import Context, Group, command, pass_shared
+from woonketen.orchestration.cli.credentials import credentials
 
 KINDS = ["gemeente", "corporatie", "zorgaanbieder", "buddy_organisatie", "schuldhulp"]
 ROLES = [
@@ -95,6 +96,9 @@ def leave(shared: Context, name: str) -> None:
     """End the feed and the logins of ORG. Its open actions go to the case lead; its data stay until their term."""
     with shared.platform() as platform:
         shared.object(platform.leave(name))
+
+
+org.add_command(credentials)
 
 
 @click.group(cls=Group)

@@ -35,7 +35,7 @@ from woonketen.streams.kafka_link import Link, kafka_told
 
 HOUR = 3600 * 1000
 KEPT_DAYS = 30
-"""How long a message waits in `in.<org>` for a platform that is down, and a receipt in `refused.<org>` for its reader."""
+"""So long a message in `in.<org>` waits for a platform that is down, and one in `refused.<org>` for its reader."""
 
 FOR_EVER = {
     "cleanup.policy": "delete",
@@ -50,11 +50,11 @@ INBOX = {
     "retention.ms": str(KEPT_DAYS * 24 * HOUR),
     "retention.bytes": "-1",
     "segment.ms": str(HOUR),  # what was deleted leaves the disk with its segment
-    "compression.type": "producer",
+    "compression.type": "gzip",  # which every reader knows, whatever the writer uses
     "message.timestamp.type": "LogAppendTime",
     "unclean.leader.election.enable": "false",
 }
-REFUSED = {**INBOX, "compression.type": "zstd"}
+REFUSED = INBOX
 
 
 @contextmanager
@@ -71,8 +71,8 @@ def admin(link: Link) -> Iterator[Any]:
 
 
 def prepare(link: Link, partitions: int) -> list[dict[str, Any]]:
-    """The topic `events`, made or found as it must be; yields what stands there. Raises `ConfigurationError` for another
-    number of partitions or other settings: they are never changed under data that is there."""
+    """The topic `events`, made or found as it must be; returns what stands there. Raises `ConfigurationError` for
+    another number of partitions or other settings: they are never changed under data that is there."""
     with admin(link) as client:
         _make(client, {link.events: partitions}, FOR_EVER)
         found = describe(client, link.events)
