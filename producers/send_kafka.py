@@ -27,7 +27,7 @@ STALLED = 20.0
 MECHANISM = "SCRAM-SHA-512"
 HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 SECURITY = ("sasl_ssl", "sasl_plaintext", "plaintext")
-_BOOTSTRAP_MS = 10_000
+_BOOTSTRAP_MS = 6_000
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
