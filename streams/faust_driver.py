@@ -28,6 +28,8 @@ PINNED = "0.15.3"
 GROUP = "woonketen-step"
 TAKE, WITHIN = 2_000, 0.02
 """Events in a batch at most, and how long to wait for them, in seconds."""
+SESSION_SECONDS = 10.0
+"""A worker that is not heard of for so long loses its partitions to the others."""
 _PRIVATE = ("_read_offset", "_committed_offset", "_acked", "_acked_index")
 
 
@@ -64,6 +66,7 @@ def deliver(
     with tempfile.TemporaryDirectory(prefix="woonketen-step-") as folder:
         app = make_app(step, incoming, link, fail, Path(folder))
         worker = faust.Worker(app, loglevel="ERROR", quiet=True, redirect_stdouts=False)
+        worker.spinner = None
         worker.execute_from_commandline()
 
 
@@ -138,8 +141,8 @@ def _settings(link: Link, folder: Path) -> dict[str, Any]:
         "stream_buffer_maxsize": 4096,
         "broker_max_poll_records": 1000,
         "broker_commit_interval": 5.0,
-        "broker_session_timeout": 10.0,
-        "broker_heartbeat_interval": 1.0,
+        "broker_session_timeout": SESSION_SECONDS,
+        "broker_heartbeat_interval": SESSION_SECONDS / 10,
         "consumer_auto_offset_reset": "earliest",
         "worker_redirect_stdouts": False,
     }

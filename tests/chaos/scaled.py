@@ -15,6 +15,7 @@ from chaos.office import Office, office
 from chaos.town import FIRST_DAY
 
 from woonketen.contracts.settings import Settings, settings
+from woonketen.streams.kek import Keys, load_kek
 
 
 class ScaledOffice(Office):
@@ -34,6 +35,9 @@ class ScaledOffice(Office):
 
     def command(self, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
         return super().command(*arguments, environment=self.environment | how.pop("environment", {}), **how)
+
+    def keys(self) -> Keys:
+        return load_kek(self.settings.kek, self.data)
 
     def worker(self, name: str = "step", **environment: str) -> subprocess.Popen[bytes]:
         """A worker under its supervisor; what it says goes to a file."""
@@ -83,5 +87,3 @@ def scaled_office(kafka: Mapping[str, str]) -> Iterator[ScaledOffice]:
         made("init", "--open-day", FIRST_DAY.isoformat())
         made.register()
         yield made
-
-
