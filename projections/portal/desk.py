@@ -1,35 +1,20 @@
-"""What pages ask, and who is asking. Implemented over the platform by `orchestration/web/desk.py`.
+"""What pages ask. Implemented over the platform by `orchestration/web/desk.py`, and found in `request.app.state.desks`.
 
 Every method that reads personal data records the look in the transaction that reads, or raises `Unreachable`. A row's
-`id` is opaque (the row's own id in its view, in hex) and leads to nobody; what this viewer does not see is `None`, in the
-same time whether it is not there or another's.
+`id` is opaque (the row's own id in its view, in hex) and leads to nobody; what this person does not see is `None`, in
+the same time whether it is not there or another's. Lists: `projections.listing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any, Protocol
 
 import msgspec
 
-
-class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever is signed in. `purpose_said`: whether the purpose was confirmed in this session. `csrf`: the token that
-    each form of this session carries. `previous`: the day that was open at the last session before this one.
-    `language`: `nl` or `en`. `demo`: invented people, and a banner that says so."""
-
-    role: str
-    org: str
-    purpose: str
-    csrf: str
-    purpose_said: bool = False
-    previous: date | None = None
-    language: str = "nl"
-    demo: bool = False
-
-    def __repr__(self) -> str:
-        return f"Visitor({self.role} of {self.org})"
+from woonketen.projections.portal.session import Session
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -83,17 +68,29 @@ class Done(msgspec.Struct, frozen=True):
     mend: str | None = None
 
 
+class Desks(Protocol):
+    """`request.app.state.desks`. Beside it stands `request.app.state.demo`: whether the people are invented."""
+
+    def open(self, session: Session) -> AbstractContextManager[Desk]:
+        """The desk of who is signed in, for one request, in one thread."""
+        ...
+
+
 class Desk(Protocol):
-    """Of one visitor. What a role may not do raises `ConfigurationError`."""
+    """Of one person. What a role may not do raises `ConfigurationError`."""
 
     def today(self) -> date:
         """The open day of the views: the only "today"."""
         ...
 
+    def previous(self) -> date | None:
+        """The day that was open when this person was here before this session; None the first time."""
+        ...
+
     # --- views ---
 
     def rows(self, view: str, ask: Ask) -> Part:
-        """Part of a list of one of the visitor's own views of people, and of who is on it a look."""
+        """Part of a list of one of the person's own views of people, and of who is on it a look."""
         ...
 
     def row(self, view: str, row_id: str) -> Line | None: ...
@@ -117,7 +114,7 @@ class Desk(Protocol):
         ...
 
     def acknowledge(self, warning_id: str, reason: str) -> None:
-        """Raises `ConfigurationError` for a warning that this visitor does not see."""
+        """Raises `ConfigurationError` for a warning that this person does not see."""
         ...
 
     def contest(self, warning_id: str, reason: str) -> None: ...
@@ -125,9 +122,9 @@ class Desk(Protocol):
     # --- a coach ---
 
     def record(self, view: str, row_id: str, kind: str, token: str, values: Mapping[str, Any]) -> Done | None:
-        """An event of the visitor's organisation, through the door that its systems use. `kind`: `visit_planned`,
+        """An event of the person's organisation, through the door that its systems use. `kind`: `visit_planned`,
         `visit_held`, `visit_missed` or `contact_attempted`; `token` makes that a form sent twice is once; `values`: the
-        payload without ids. `None` for a row that this visitor does not see."""
+        payload without ids. `None` for a row that this person does not see."""
         ...
 
     # --- a resident ---
