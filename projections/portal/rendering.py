@@ -1,0 +1,128 @@
+"""From a template and what a desk told to a page. Everything is escaped; no page holds a script or a style of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, tzinfo
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from woonketen.contracts import codes, dutch, labels
+from woonketen.projections.portal.session import Session
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+LANGUAGES = ("nl", "en")
+LANGUAGE_COOKIE = "woonketen-taal"
+
+try:
+    TOWN: tzinfo | None = ZoneInfo("Europe/Amsterdam")
+except ZoneInfoNotFoundError:  # a machine without time zones
+    TOWN = None
+
+
+def page(request: Request, template: str, session: Session | None = None, *, status: int = 200, **told: Any) -> HTMLResponse:
+    """A page in the language of the visitor. `told` is all that the template gets beside what every page has."""
+    html = environment(language(request)).get_template(template).render(
+        session=session,
+        demo=bool(getattr(request.app.state, "demo", False)),
+        path=request.url.path,
+        language=language(request),
+        **told,
+    )
+    return HTMLResponse(html, status, {"Cache-Control": "no-store"})
+
+
+def language(request: Request) -> str:
+    chosen = request.cookies.get(LANGUAGE_COOKIE, LANGUAGES[0])
+    return chosen if chosen in LANGUAGES else LANGUAGES[0]
+
+
+@cache
+def environment(lang: str) -> Environment:
+    made = Environment(
+        loader=PackageLoader("woonketen.projections.portal"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {
+        "day": day,
+        "euros": lambda cents: dutch.euros(int(cents)),
+        "field": labels.field,
+        "value": lambda told, name: labels.value(name, told),
+        "purpose": labels.purpose,
+        "code": code,
+        "listed": dutch.listed,
+        "moment": moment,
+        "org": org,
+        "months": lambda told: f"{told:.1f}".replace(".", ",").removesuffix(",0"),
+    }
+    made.globals |= {"codes": codes, "static": static}
+    return made
+
+
+@cache
+def translations(lang: str) -> NullTranslations:
+    """The catalogue, compiled when it is first asked for. The source of all texts is Dutch."""
+    path = HERE / "translations" / f"{lang}.po"
+    if not path.exists():
+        return NullTranslations()
+    with path.open("rb") as lines:
+        catalogue = read_po(lines, locale=lang)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def static(name: str) -> str:
+    return f"/static/{name}"
+
+
+def day(told: date | str | None) -> str:
+    """
+    >>> day("2026-06-08"), day(None)
+    ('8 juni 2026', '–')
+    """
+    if told is None:
+        return "–"
+    return dutch.day(date.fromisoformat(told) if isinstance(told, str) else told)
+
+
+def moment(told: str | None) -> str:
+    """An instant as one reads it in town."""
+    if told is None:
+        return "–"
+    at = datetime.fromisoformat(told).astimezone(TOWN)
+    return f"{dutch.day(at.date())} {at:%H:%M}"
+
+
+def code(told: str, name: str) -> str:
+    """The label of a code in a list; what is no code of it is shown as it is."""
+    return codes.label(name, told) if told in codes.members(name) else told
+
+
+def org(name: str) -> str:
+    """An organisation's registered name as one reads it.
+
+    >>> org("coach-oost"), org("zorgpartij"), org("resident")
+    ('Coach Oost', 'een zorgpartij', 'de bewoner')
+    """
+    known = {"zorgpartij": "een zorgpartij", "resident": "de bewoner", "network": "het eigen netwerk"}
+    return known.get(name) or " ".join(each.capitalize() for each in name.split("-"))
+
+
