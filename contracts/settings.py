@@ -29,6 +29,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policy: Path | None = None
     indicators: Path | None = None
     retention: Path | None = None
+    url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_claim: str = "preferred_username"
+    http_rate: float = 50.0
 
     @property
     def kek(self) -> Path:
@@ -56,7 +62,7 @@ def settings(file: Mapping[str, Any], environment: Mapping[str, str]) -> Setting
         if laid_over:
             values[key] = laid_over
     try:
-        return msgspec.convert(values, Settings, dec_hook=_path)
+        return msgspec.convert(values, Settings, dec_hook=_path, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"The configuration has a value of the wrong form: {_field(error)}.") from None
 

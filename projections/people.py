@@ -96,6 +96,12 @@ def find_user(owner: psycopg.Connection[Any], name: str) -> User:
     return found
 
 
+def user_of_role(owner: psycopg.Connection[Any], rolname: str) -> User | None:
+    """The person behind a role of this database, as it stands now; None when it was ended."""
+    with told(), owner.transaction():
+        return _viewer(owner, rolname)
+
+
 def make_roles(owner: psycopg.Connection[Any]) -> None:
     """The roles of everybody who may look, where the server has none of them: its tables came from a backup."""
     with told(), owner.transaction():

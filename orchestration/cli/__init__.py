@@ -48,6 +48,7 @@ COMMANDS = {
     "quarantine": ("operate", "Residents whose rows are withheld because of an error."),
     "rebuild": ("operate", "All views from the log again, compared and swapped."),
     "log": ("operate", "Positions, lag and soundness of the log."),
+    "serve": ("serving", "The portal and the HTTP door, with the processing in the background."),
     "doctor": ("operate", "Versions, servers, keys, roles, clock: ok, or the mend."),
 }
 

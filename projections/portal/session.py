@@ -2,7 +2,12 @@
 (`orchestration/web/sessions.py`); the pages know only the port.
 
     @router.get("/signalen")
-    def signals(session: Annotated[Session, Depends(with_purpose)], desk: Annotated[Desk, Depends(desk)]) -> Response:
+    def signals(request: Request, session: Annotated[Session, Depends(with_purpose)]) -> Response:
+        with request.app.state.desks.open(session) as desk: ...
+
+A route that is no coroutine runs in a thread, as it must: a desk blocks. Give the desk back before the answer travels
+to a slow reader. The server wants of `projections/portal/pages.py`: `router`, `STATIC` (a folder), `personas_page`, and
+`error_page(request, status, trace, why)` with `why` one of `forged`, `unknown_user`, `provider`, None.
 
 Every unsafe method under `signed_in` carries the session's token: field `csrf` of the form, or header `X-CSRF-Token`.
 """
@@ -10,7 +15,7 @@ Every unsafe method under `signed_in` carries the session's token: field `csrf` 
 from __future__ import annotations
 
 import hmac
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import msgspec
@@ -24,8 +29,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """`user`: as our own table has the person at this request. `purpose`: None until it was asked for. `csrf`: goes into
-    every form. `key` names the row and is no secret. `bearer`: a token of the provider, no browser."""
+    """`user`: as our own table has the person at this request. `purpose`: None until it was asked for. `csrf`: goes
+    into every form. `previous`: the day that was open at the visit before this one. `key` names the row and is no
+    secret. `bearer`: a token of the provider, no browser. `demo`: people are invented, and every page says so."""
 
     user: User
     purpose: str | None
@@ -33,7 +39,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     signed_in_at: datetime
     until: datetime
     key: bytes
+    previous: date | None = None
     bearer: bool = False
+    demo: bool = False
 
     def __repr__(self) -> str:
         return f"Session({self.user!r})"
@@ -62,8 +70,9 @@ class ForgedRequest(Exception):
 class Sessions(Protocol):
     """The port. In `request.app.state.sessions`. All of it may block: call it in a thread."""
 
-    def find(self, request: Request) -> Session | None:
-        """Of this request, touched; None when it is unknown, too old, revoked, or its user is no more."""
+    def find(self, request: Request, *, touch: bool = True) -> Session | None:
+        """Of this request, which keeps it from idling (`touch`); None when it is unknown, too old, revoked, or its user
+        is no more."""
         ...
 
     def choose_purpose(self, session: Session, purpose: str) -> None:
