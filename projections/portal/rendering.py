@@ -1,8 +1,7 @@
-"""From a template and what a desk told to a page. Everything is escaped; no page holds a script or a style of its own."""
+"""From a template and what a desk told to a page. Everything is escaped; no page holds a script or style of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 from functools import cache
 from io import BytesIO
@@ -31,15 +30,17 @@ except ZoneInfoNotFoundError:  # a machine without time zones
     TOWN = None
 
 
-def page(request: Request, template: str, session: Session | None = None, *, status: int = 200, **told: Any) -> HTMLResponse:
+def page(
+    request: Request, template: str, session: Session | None = None, *, status: int = 200, **told: Any
+) -> HTMLResponse:
     """A page in the language of the visitor. `told` is all that the template gets beside what every page has."""
-    html = environment(language(request)).get_template(template).render(
-        session=session,
-        demo=bool(getattr(request.app.state, "demo", False)),
-        path=request.url.path,
-        language=language(request),
-        **told,
-    )
+    every = {
+        "session": session,
+        "demo": bool(getattr(getattr(request.app.state, "config", None), "demo", False)),
+        "path": request.url.path,
+        "language": language(request),
+    }
+    html = environment(language(request)).get_template(template).render(every | told)
     return HTMLResponse(html, status, {"Cache-Control": "no-store"})
 
 
@@ -63,7 +64,7 @@ def environment(lang: str) -> Environment:
         "day": day,
         "euros": lambda cents: dutch.euros(int(cents)),
         "field": labels.field,
-        "value": lambda told, name: labels.value(name, told),
+        "value": value,
         "purpose": labels.purpose,
         "code": code,
         "listed": dutch.listed,
@@ -89,6 +90,12 @@ def translations(lang: str) -> NullTranslations:
     return Translations(compiled)
 
 
+def say(request: Request, text: str, **values: str) -> str:
+    """A sentence in the visitor's language."""
+    told: str = environment(language(request)).globals["gettext"](text)  # type: ignore[operator]
+    return told % values if values else told
+
+
 def static(name: str) -> str:
     return f"/static/{name}"
 
@@ -101,6 +108,10 @@ def day(told: date | str | None) -> str:
     if told is None:
         return "–"
     return dutch.day(date.fromisoformat(told) if isinstance(told, str) else told)
+
+
+def value(told: Any, name: str) -> str:
+    return labels.value(name, told.isoformat() if isinstance(told, date) else told)
 
 
 def moment(told: str | None) -> str:
@@ -124,5 +135,3 @@ def org(name: str) -> str:
     """
     known = {"zorgpartij": "een zorgpartij", "resident": "de bewoner", "network": "het eigen netwerk"}
     return known.get(name) or " ".join(each.capitalize() for each in name.split("-"))
-
-
