@@ -149,6 +149,13 @@ class Platform:
         self.names.keep(added.rolname, name)
         return {"user": name, "org": org, "role": role}
 
+    def sessions(self, user: str) -> list[dict[str, Any]]:
+        """Of a person in the portal; no token, only since when and until when."""
+        return people.sessions(self._owner, self.user(user))
+
+    def end_sessions(self, user: str) -> dict[str, Any]:
+        return {"user": user, "ended": people.end_sessions(self._owner, self.user(user))}
+
     def issue_link(self, by: str, subject: str, for_org: str) -> dict[str, Any]:
         code, expires_at = self.admission.issue_link(by, subject, for_org)
         return {"code": code, "expires_at": expires_at.isoformat(timespec="seconds")}

@@ -1,4 +1,4 @@
-"""Counters for Prometheus, in its text format. Labels are routes, statuses, organisations, reasons; never a resident."""
+"""Counters for Prometheus, in its text format. Labels are routes, statuses and reasons, never a resident."""
 
 from __future__ import annotations
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import uvicorn
 
@@ -38,6 +39,8 @@ def serve(
     """Until it is told to stop (SIGINT, SIGTERM). `next_free`: when the port is taken, one of the next. `ready` gets
     what is served where, once the address is ours. Raises `ConfigurationError` for an address that is not to be had."""
     quiet_log()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop by the service manager is Ctrl-C
     with ExitStack() as stack:
         listener = stack.enter_context(_listener(host, port, _TRIES if next_free else 1))
         config = web_config(settings, host=host, port=listener.getsockname()[1], demo=demo, runs=runs, limits=limits)
@@ -50,7 +53,8 @@ def serve(
         if runs:
             stack.enter_context(processing(settings, clock=config.follows_clock))
         ready(config)
-        server(app, config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # what it was stopped by, raised again when all answers were given
+            server(app, config).run(sockets=[listener])
 
 
 def server(app: object, config: WebConfig) -> uvicorn.Server:
