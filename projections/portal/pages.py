@@ -22,6 +22,9 @@ for _each in (lists, warned, own, tables):
     router.include_router(_each.router)
 
 
+_FIRST = ("coach", "bewoner", "wijkteam", "casusregisseur", "corporatie", "zorgaanbieder", "vrijwilliger", "steward", "beleid")
+
+
 class Persona(msgspec.Struct, frozen=True):
     """An invented person of the demo. `who` is Dutch: what the person is; `question`: what it asks in the morning."""
 
@@ -40,10 +43,11 @@ def sign_in_page(request: Request, start: str, why: str | None = None) -> HTMLRe
 def personas_page(
     request: Request, personas: Sequence[Persona], action: str, hidden: Mapping[str, str]
 ) -> HTMLResponse:
-    """The demo's provider: forms that post `hidden` and `name`, whom somebody is, to `action`."""
-    groups: dict[str, list[Persona]] = {}
-    for each in personas:
-        groups.setdefault(each.role, []).append(each)
+    """The demo's provider: forms that post `hidden` and `persona`, a name, to `action`."""
+    order = {role: n for n, role in enumerate(_FIRST)}
+    people = sorted(personas, key=lambda each: order.get(each.role, len(order)))
+    asking_first = [each for each in people if each.question]
+    groups = {"first": asking_first, "others": [each for each in people if each not in asking_first]}
     return rendering.page(request, "personen.html", groups=groups, action=action, hidden=hidden, demo=True)
 
 

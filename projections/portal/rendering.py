@@ -134,4 +134,5 @@ def org(name: str) -> str:
     ('Coach Oost', 'een zorgpartij', 'de bewoner')
     """
     known = {"zorgpartij": "een zorgpartij", "resident": "de bewoner", "network": "het eigen netwerk"}
-    return known.get(name) or " ".join(each.capitalize() for each in name.split("-"))
+    words = ("IJ" + each[2:] if each.startswith("ij") else each.capitalize() for each in name.split("-"))
+    return known.get(name) or " ".join(words)
