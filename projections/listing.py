@@ -29,6 +29,11 @@ _DUE = "(SELECT min(w ->> 'due_on') FROM jsonb_array_elements(warnings) w)"
 _WARNED = f"{_SEVERITY} DESC, {_DUE} NULLS LAST"
 _LATE = "EXISTS (SELECT FROM jsonb_array_elements({0}) l WHERE l ->> 'state' = 'late')"
 _PARTIES_LATE = "coalesce((SELECT max((p ->> 'oldest_late_days')::int) FROM jsonb_array_elements(parties) p), 0)"
+DECIDE_DAYS = 180
+_DECIDE = (
+    "(notice_window IS NOT NULL AND decided IS NULL"
+    f" AND coalesce((notice_window ->> 'until')::date - as_of <= {DECIDE_DAYS}, false))"
+)
 
 SORTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -49,8 +54,8 @@ SORTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "bewoner": "resident",
         },
         "corporatie": {
-            "besluit": "(notice_window IS NOT NULL AND decided IS NULL) DESC, (notice_window ->> 'last_working_day')"
-            f" NULLS LAST, {_WARNED}, lease_id",
+            "besluit": f"({_DECIDE}) DESC, CASE WHEN {_DECIDE} THEN notice_window ->> 'last_working_day' END,"
+            f" {_WARNED}, ends_on NULLS LAST, lease_id",
             "signaal": f"{_WARNED}, lease_id",
             "achterstand": "outstanding_cents DESC NULLS LAST, lease_id",
             "contract": "lease_id",
@@ -98,7 +103,7 @@ FILTERS: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType(
         },
         "corporatie": {
             "vraagt": {
-                "besluit": "notice_window IS NOT NULL AND decided IS NULL",
+                "besluit": _DECIDE,
                 "inspanning": "cardinality(may_signal_missing) > 0 AND outstanding_cents > 0",
                 "begeleiding": "coaching_required AND coaching_runs IS DISTINCT FROM 'yes'",
             },

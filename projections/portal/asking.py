@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from woonketen.contracts import codes
-from woonketen.projections.listing import FILTERS, SORTS
+from woonketen.projections.listing import DECIDE_DAYS, FILTERS, SORTS
 from woonketen.projections.portal.desk import Ask, Line
 
 VIEWS = tuple(FILTERS)
@@ -97,7 +97,9 @@ def group(view: str, row: Mapping[str, Any], today: date) -> str:
     if view == "wijkteam":
         return "nu" if warned or row["actions_late"] or row["referrals_waiting"] else "rest"
     if view == "corporatie":
-        return "besluit" if row["notice_window"] and not row["decided"] else "let-op" if warned else "rest"
+        window = None if row["decided"] else row["notice_window"]
+        near = window is not None and (_date(window["until"]) - today).days < DECIDE_DAYS
+        return "besluit" if near else "let-op" if warned else "rest"
     if view == "zorgaanbieder":
         return "verwijzing" if row["referrals_in"] else "verhuizing" if row["move"] else "let-op" if warned else "rest"
     return ""

@@ -11,7 +11,7 @@ from woonketen.contracts import codes
 from woonketen.projections.portal import timeline
 from woonketen.projections.portal.asked import Here, desk_of, needs
 from woonketen.projections.portal.desk import Ask, Desk
-from woonketen.projections.portal.rendering import org, page, say
+from woonketen.projections.portal.rendering import org, page, say, who
 from woonketen.projections.portal.session import Session
 
 router = APIRouter()
@@ -19,7 +19,6 @@ router = APIRouter()
 HEADED = frozenset(
     {"coach", "my_actions", "their_actions", "lease", "warnings", "contests", "who_sees_what", "consents", "not_shared"}
 )
-LOOKS = 200
 _CORRECTIONS = ("wrong_value", "wrong_date", "wrong_person", "not_happened", "duplicate")
 
 
@@ -53,7 +52,7 @@ def withdraw(request: Request, session: Here, toestemming: Annotated[str, Form()
         effect = None
         if before is not None:
             effect = say(request, "U heeft deze toestemming ingetrokken. %(who)s ziet dit nu niet meer: %(what)s.",
-                       who=_who(before["recipient"]), what=_categories(before["categories"]))  # fmt: skip
+                       who=_begin(before["recipient"]), what=_categories(before["categories"]))  # fmt: skip
         return _sharing(request, session, desk, effect)
 
 
@@ -69,7 +68,7 @@ def grant(
             return _sharing(request, session, desk)
         desk.grant(wie, chosen)
         effect = say(request, "%(who)s mag nu zien: %(what)s. U kunt deze toestemming altijd weer intrekken.",
-                   who=_who(wie), what=_categories(chosen))  # fmt: skip
+                   who=_begin(wie), what=_categories(chosen))  # fmt: skip
         return _sharing(request, session, desk, effect)
 
 
@@ -151,9 +150,11 @@ def _rights(
     )
 
 
-def _who(recipient: str) -> str:
-    return codes.label("role", recipient).capitalize() if recipient in codes.members("role") else org(recipient)
-
-
 def _categories(names: list[str]) -> str:
     return ", ".join(codes.label("category", each) if each in codes.members("category") else each for each in names)
+
+
+def _begin(recipient: str) -> str:
+    """At the beginning of a sentence."""
+    told = who(recipient)
+    return told[0].upper() + told[1:]

@@ -22,7 +22,17 @@ for _each in (lists, warned, own, tables):
     router.include_router(_each.router)
 
 
-_FIRST = ("coach", "bewoner", "wijkteam", "casusregisseur", "corporatie", "zorgaanbieder", "vrijwilliger", "steward", "beleid")
+_FIRST = (
+    "coach",
+    "bewoner",
+    "wijkteam",
+    "casusregisseur",
+    "corporatie",
+    "zorgaanbieder",
+    "vrijwilliger",
+    "steward",
+    "beleid",
+)
 
 
 class Persona(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, tzinfo
 from functools import cache
 from io import BytesIO
@@ -14,6 +15,7 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from woonketen.contracts import codes, dutch, labels
@@ -22,6 +24,7 @@ from woonketen.projections.portal.session import Session
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 LANGUAGES = ("nl", "en")
+PAYMENT_STATES = {"running": "loopt", "kept": "nagekomen", "broken": "niet nagekomen", "ended": "afgelopen"}
 LANGUAGE_COOKIE = "woonketen-taal"
 
 try:
@@ -70,6 +73,8 @@ def environment(lang: str) -> Environment:
         "listed": dutch.listed,
         "moment": moment,
         "org": org,
+        "who": who,
+        "breaks": breaks,
         "months": lambda told: f"{told:.1f}".replace(".", ",").removesuffix(",0"),
     }
     made.globals |= {"codes": codes, "static": static}
@@ -110,7 +115,16 @@ def day(told: date | str | None) -> str:
     return dutch.day(date.fromisoformat(told) if isinstance(told, str) else told)
 
 
+def breaks(told: str) -> Markup:
+    """A technical name that may be broken after its dots and underscores, and nowhere else."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(told))))  # noqa: S704 - escaped just here
+
+
 def value(told: Any, name: str) -> str:
+    if isinstance(told, float):
+        return f"{told:g}".replace(".", ",")
+    if name == "state" and told in PAYMENT_STATES:
+        return PAYMENT_STATES[told]
     return labels.value(name, told.isoformat() if isinstance(told, date) else told)
 
 
@@ -136,3 +150,14 @@ def org(name: str) -> str:
     known = {"zorgpartij": "een zorgpartij", "resident": "de bewoner", "network": "het eigen netwerk"}
     words = ("IJ" + each[2:] if each.startswith("ij") else each.capitalize() for each in name.split("-"))
     return known.get(name) or " ".join(words)
+
+
+def who(recipient: str) -> str:
+    """A recipient in a sentence: a role with its article, or an organisation.
+
+    >>> who("wijkteam"), who("coach"), who("coach-oost")
+    ('het wijkteam', 'de coach', 'Coach Oost')
+    """
+    if recipient not in codes.members("role"):
+        return org(recipient)
+    return f"{'het' if recipient == 'wijkteam' else 'de'} {codes.label('role', recipient)}"

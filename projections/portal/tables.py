@@ -9,9 +9,9 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from woonketen.contracts.views import OTHER_VIEWS
+from woonketen.projections.portal import looked, rendering
 from woonketen.projections.portal.asked import Here, desk_of, needs
 from woonketen.projections.portal.desk import Desk
-from woonketen.projections.portal.own import LOOKS
 from woonketen.projections.portal.rendering import page
 from woonketen.projections.portal.session import Session
 
@@ -64,8 +64,8 @@ def looks(request: Request, session: Here, blad: str = "1") -> Response:
     needs(session, "steward", "bewoner")
     with desk_of(request, session) as desk:
         if session.user.role == "bewoner":
-            told = list(desk.looks())
-            return page(request, "gekeken.html", session, looks=told[:LOOKS], more=len(told) > LOOKS)
+            days = looked.days(desk.table("looks"), rendering.TOWN)
+            return page(request, "gekeken.html", session, days=days[: looked.DAYS], more=len(days) > looked.DAYS)
         return _table(request, session, desk, "looks", blad)
 
 

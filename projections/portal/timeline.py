@@ -72,7 +72,7 @@ def _entries(row: Mapping[str, Any]) -> Iterator[Entry]:
     for each in row.get("warnings") or ():
         yield Entry(_date(each["opened_on"]), "warning", text=each["sentence"], severity=each["severity"])
         if each["due_on"]:
-            yield Entry(_date(each["due_on"]), "due", text=each["sentence"])
+            yield Entry(_date(each["due_on"]), "due")
 
 
 def _date(told: date | str) -> date:
