@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from woonketen.streams.admit import Refused
 from woonketen.contracts.envelope import LARGEST
+from woonketen.streams.admit import Refused
 
 Headers = Sequence[tuple[str, bytes | None]]
 
