@@ -64,7 +64,7 @@ class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost":
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761: never another machine
         return True
     try:
         return ip_address(host.strip("[]")).is_loopback
