@@ -7,9 +7,10 @@ ALL := $(VENV)/.installed-dev
 ONCE ?=
 TESTS ?=
 JOBS ?= 2
+FAULTS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo kafka test check format bench lock clean
+.PHONY: help install demo kafka test chaos check format bench lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +45,10 @@ kafka: $(STAMP) ## a local Apache Kafka from Maven artefacts, in the foreground 
 test: $(ALL) ## all tests
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
+chaos: $(ALL) ## 200 faults on a real Kafka while a feed runs, and all stories on both engines (half an hour; FAULTS=n)
+	WOONKETEN_TEST_FAULTS=$(FAULTS) WOONKETEN_TEST_STORIES=all $(BIN)/python -m pytest -o timeout=7200 \
+	  tests/chaos/test_scaled.py tests/journeys/test_engines.py
+
 check: $(ALL) ## lint, format, types, import directions, unused dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,6 +62,7 @@ format: $(ALL) ## put the code in its form
 
 bench: $(ALL) ## the numbers of the README, as ratios
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/scaled.py --events 200000
 
 lock: ## solve the dependencies again (needs uv)
 	$(SOLVE) --upgrade --all-extras -o requirements-dev.lock

@@ -7,7 +7,7 @@ last transaction, and what Kafka has already is compared, not sent twice.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ import psycopg
 
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import Record
+from woonketen.contracts.records import Draft, open_records
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import sets
@@ -166,40 +167,74 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 def recover(parts: Parts, link: Link) -> Recovered:
-    """After PostgreSQL was put back from before what Kafka holds; `parts` was opened alone. Again is nothing."""
-    log = PostgresLog(parts.processor, parts.vault, parts.place)
+    """After PostgreSQL was put back from before what Kafka holds; `parts` was opened alone. Again is nothing.
+
+    What was admitted here since then has numbers that Kafka knows for something else: it gets new ones.
+    """
     void: dict[str, tuple[int, int]] = {}
-    tails = {partition: _tail(link, partition) for partition in log.ends()}
     with told(), parts.owner.transaction():
+        # As the database's owner: the processor may not take numbers back.
+        log = PostgresLog(parts.owner, parts.vault, parts.place)
         following = dict(parts.owner.execute("SELECT partition, next FROM log.counter FOR UPDATE").fetchall())
-        for partition, (tail, offset) in tails.items():
-            if tail < following[partition]:
+        again: list[Record] = []
+        for partition, after in _acked(parts.owner, following).items():
+            there, offset = _behind(link, partition, after)
+            mine = {record.seq: record for record in log.read(partition, after, following[partition])}
+            first = min((seq for seq, record in there.items() if mine.get(seq) != record), default=None)
+            if first is None:
                 continue
-            parts.owner.execute(
-                "INSERT INTO log.void (partition, first, last) VALUES (%s, %s, %s)",
-                [partition, following[partition], tail],
-            )
-            parts.owner.execute("UPDATE log.counter SET next = %s WHERE partition = %s", [tail + 1, partition])
-            parts.owner.execute(
-                "INSERT INTO log.relay (partition, acked, kafka_offset) VALUES (%s, %s, %s) ON CONFLICT (partition)"
-                " DO UPDATE SET acked = excluded.acked, kafka_offset = excluded.kafka_offset",
-                [partition, tail, offset],
-            )
-            void[str(partition)] = (following[partition], tail)
+            last = max(there)
+            void[str(partition)] = (first, last)
+            again += [record for seq, record in sorted(mine.items()) if seq >= first]
+            _pass_over(parts.owner, partition, first, last, offset)
+        _number_anew(parts, log, again)
         doors = parts.owner.execute("SELECT DISTINCT topic, org FROM admission.door ORDER BY 1").fetchall()
         orgs = parts.owner.execute("SELECT org FROM admission.org WHERE left_on IS NULL ORDER BY 1").fetchall()
     came = {org for _, org in doors}
     return Recovered(void, [topic for topic, _ in doors], [org for (org,) in orgs if org not in came])
 
 
-def _tail(link: Link, partition: int) -> tuple[int, int]:
-    """The highest number in Kafka and an offset of it."""
-    highest, at = 0, 0
+def _acked(owner: psycopg.Connection[Any], partitions: Iterable[int]) -> dict[int, int]:
+    known = dict(owner.execute("SELECT partition, acked FROM log.relay").fetchall())
+    return {partition: known.get(partition, 0) for partition in partitions}
+
+
+def _behind(link: Link, partition: int, after: int) -> tuple[dict[int, Record], int]:
+    """Kafka's records behind a number, the first copy of each, and the offset of the last message."""
+    found: dict[int, Record] = {}
+    at = 0
     with polled(link, {partition: 0}) as source:
-        for offset, value in _records(source.messages(partition)):
-            if value.seq >= highest:
-                highest, at = value.seq, offset
-    return highest, at
+        for offset, record in _records(source.messages(partition)):
+            at = offset
+            if record.seq > after:
+                found.setdefault(record.seq, record)
+    return found, at
+
+
+def _pass_over(owner: psycopg.Connection[Any], partition: int, first: int, last: int, offset: int) -> None:
+    owner.execute("INSERT INTO log.void (partition, first, last) VALUES (%s, %s, %s)", [partition, first, last])
+    owner.execute("DELETE FROM log.window WHERE partition = %s AND seq >= %s", [partition, first])
+    owner.execute("UPDATE log.counter SET next = %s WHERE partition = %s", [last + 1, partition])
+    owner.execute(
+        "INSERT INTO log.relay (partition, acked, kafka_offset) VALUES (%s, %s, %s) ON CONFLICT (partition)"
+        " DO UPDATE SET acked = excluded.acked, kafka_offset = excluded.kafka_offset",
+        [partition, last, offset],
+    )
+
+
+def _number_anew(parts: Parts, log: PostgresLog, again: Sequence[Record]) -> None:
+    """Their numbers are part of what they are sealed with, so they are sealed anew."""
+    drafts = [
+        Draft(record.partition, record.day, record.kind, record.ref, record.kid, clear)
+        for record, clear in open_records(again, parts.vault)
+        if clear is not None
+    ]
+    for record in log.append(drafts):
+        if record.ref is not None:
+            parts.owner.execute(
+                "UPDATE admission.restricting SET seq = %s WHERE ref = %b AND partition = %s",
+                [record.seq, record.ref, record.partition],
+            )
 
 
 def _records(messages: Iterator[tuple[int, bytes | None]]) -> Iterator[tuple[int, Record]]:

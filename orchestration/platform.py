@@ -33,7 +33,7 @@ from woonketen.projections.people import User
 from woonketen.projections.store import PostgresViews
 from woonketen.streams.admission import Admission, Receipt
 from woonketen.streams.log_pg import PostgresLog, verify
-from woonketen.streams.numbers import lag, waiting
+from woonketen.streams.numbers import lag, waiting, workers
 from woonketen.streams.organisations import Organisation
 from woonketen.streams.quarantine import Quarantine
 from woonketen.streams.rebuild import Filled
@@ -431,7 +431,12 @@ class Platform:
         if self.parts.link is None:
             return rows
         unsent = {each["partition"]: each for each in waiting(self._processor)}
-        return [row | unsent.get(row["partition"], {}) for row in rows]
+        whose = {partition: each["worker"] for each in workers(self._processor) for partition in each["partitions"]}
+        return [row | unsent.get(row["partition"], {}) | {"worker": whose.get(row["partition"])} for row in rows]
+
+    def worker_stats(self) -> list[dict[str, Any]]:
+        """The workers of the step: what each has, and how often the partitions were shared out anew."""
+        return workers(self._processor) if self.parts.link is not None else []
 
     def door_stats(self) -> list[dict[str, Any]]:
         """Per organisation that comes in by Kafka: what was admitted, what waits, what it is still to be told."""

@@ -19,6 +19,7 @@ FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
 SOUND_SECONDS = 60.0
 STOP_SECONDS = 30.0
+LOOK_SECONDS = 0.5
 CHILD = "WOONKETEN_SUPERVISED_BY"
 """Set in the child: the process id of its supervisor."""
 GIVES_UP = frozenset({0, 2})
@@ -27,7 +28,7 @@ GIVES_UP = frozenset({0, 2})
 
 def pause(failures: int) -> float:
     """Seconds before the next beginning, after so many ends in a row."""
-    return float(min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** max(0, failures - 1)))
+    return float(min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(max(0, failures - 1), 20)))
 
 
 def supervise(arguments: Sequence[str], say: Callable[[str], None]) -> int:
@@ -68,11 +69,14 @@ def _once(arguments: Sequence[str], running: list[subprocess.Popen[bytes]], stop
         try:
             if stop.is_set():  # between the signal and the birth
                 child.terminate()
+            stop_by: float | None = None
             while True:
                 try:
-                    return child.wait(STOP_SECONDS)
+                    return child.wait(LOOK_SECONDS)
                 except subprocess.TimeoutExpired:
-                    if stop.is_set():
+                    if stop.is_set() and stop_by is None:
+                        stop_by = time.monotonic() + STOP_SECONDS
+                    if stop_by is not None and time.monotonic() > stop_by:
                         child.kill()
         finally:
             running.remove(child)

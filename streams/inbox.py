@@ -9,15 +9,16 @@ from woonketen.contracts.facts import Record
 
 class Inbox:
     """A relay sends everything from the first failure on again, so a record may come twice, and one may come before its
-    predecessor, which then comes, with everything behind it. `copies`: how many fell away."""
+    predecessor, which then comes, with everything behind it. `copies`: how many fell away; `applied`:
+    behind which number it was taken from last."""
 
     def __init__(self) -> None:
         self._held: dict[int, tuple[int, Record]] = {}
-        self._applied = 0
+        self.applied = 0
         self.copies = 0
 
     def offer(self, offset: int, record: Record) -> None:
-        if record.seq <= self._applied or record.seq in self._held:
+        if record.seq <= self.applied or record.seq in self._held:
             self.copies += 1
         else:
             self._held[record.seq] = (offset, record)
@@ -25,10 +26,10 @@ class Inbox:
     def take(self, after: int, limit: int) -> Sequence[Record]:
         """Records `after + 1`, `after + 2`, … as far as they are here. They stay until a later call tells that they
         were applied."""
-        if after != self._applied:
+        if after != self.applied:
             for seq in [seq for seq in self._held if seq <= after]:
                 del self._held[seq]
-            self._applied = after
+            self.applied = after
         found = []
         for seq in range(after + 1, after + 1 + min(limit, len(self._held))):
             if seq not in self._held:

@@ -44,3 +44,14 @@ def lag(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
         }
         for org, following, behind, seen, replies in rows
     ]
+
+
+def workers(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """Workers of the step that were heard of in the last half minute: `{"worker", "partitions", "rebalances",
+    "applied", "copies"}`; `copies`: records that came more than once."""
+    with told():
+        rows = connection.execute(
+            "SELECT name, partitions, rebalances, applied, copies FROM log.worker"
+            " WHERE at > clock_timestamp() - interval '30 seconds' ORDER BY name"
+        ).fetchall()
+    return [dict(zip(("worker", "partitions", "rebalances", "applied", "copies"), row, strict=True)) for row in rows]

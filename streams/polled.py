@@ -37,6 +37,9 @@ class Polled:
 
     def take(self, partition: int, after: int, limit: int) -> Sequence[Record]:
         """See the port. Waits for the next record: who asks knows that there is one. Raises `Unreachable`."""
+        if after < self._inboxes[partition].applied:  # what lies there was thrown away
+            self._inboxes[partition] = Inbox()
+            self._consumer.seek(self._places[partition], 0)
         inbox = self._inboxes[partition]
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:

@@ -87,12 +87,13 @@ def log() -> None:
 @log.command()
 @pass_shared
 def stats(shared: Context) -> None:
-    """Positions and lag, per partition; on the scaled engine what is not sent yet, and per partner what waits."""
+    """Positions and lag, per partition; on the scaled engine what is not sent yet, per worker what it does, and per
+    partner what waits."""
     with shared.platform() as platform:
         shared.table(platform.log_stats(), "The log is empty.")
-        doors = platform.door_stats()
-        if doors:
-            shared.table(doors, "")
+        for rows in (platform.worker_stats(), platform.door_stats()):
+            if rows:
+                shared.table(rows, "")
 
 
 @log.command()

@@ -9,7 +9,7 @@ supervise.FIRST_SECONDS, supervise.LONGEST_SECONDS = 0.1, 1.0
 
 if supervise.CHILD in os.environ:
     from woonketen.orchestration import stepping
-    from woonketen.streams import faust_driver, states, turn
+    from woonketen.streams import faust_driver, states, trial, turn
 
     faust_driver.SESSION_SECONDS = 3.0
     stepping._IDLE = "5s"
@@ -30,6 +30,7 @@ if supervise.CHILD in os.environ:
         return step_resident(state, stretch, kept, everybody)
 
     if deadly:
+        trial.PATIENCE = 2
         states.open_one = dying
     if raising:
         turn.step_resident = failing
