@@ -30,6 +30,7 @@ from woonketen.contracts.settings import Settings
 from woonketen.orchestration.platform import init, open_platform
 from woonketen.orchestration.web.config import web_config
 from woonketen.orchestration.web.health import standing
+from woonketen.orchestration.web.personas import personas_of
 from woonketen.orchestration.web.processing import due, processing
 from woonketen.orchestration.web.updates import Hub
 
@@ -269,6 +270,13 @@ def test_a_server_that_follows_the_clock_is_not_ready_when_days_lag(
         served.app.state.config = msgspec.structs.replace(served.config, follows_clock=True)
         answer = httpx2.get(f"{served.url}/readyz")
         assert (answer.status_code, answer.json()["status"]) == (503, "late")
+        platform.register_org(b.GEMEENTE, kind="gemeente", source=b.source_of(b.GEMEENTE))
+        platform.add_user("steward", b.GEMEENTE, "steward")
+        served.app.state.personas = personas_of(platform)
+        with served.visitor("steward") as visitor:
+            assert visitor.get("/").status_code == 200
+            served.app.state.sessions._follows_clock = True
+            assert [visitor.get(each).status_code for each in ("/", "/views/steward_feeds")] == [503, 503]
 
 
 @pytest.mark.parametrize(
