@@ -96,12 +96,6 @@ def find_user(owner: psycopg.Connection[Any], name: str) -> User:
     return found
 
 
-def user_of_role(owner: psycopg.Connection[Any], rolname: str) -> User | None:
-    """The person behind a role of this database, as it stands now; None when it was ended."""
-    with told(), owner.transaction():
-        return _viewer(owner, rolname)
-
-
 def sessions(owner: psycopg.Connection[Any], user: User) -> list[dict[str, Any]]:
     """In the portal, the latest first. Nothing by which one could go on with it."""
     with told(), owner.transaction(), stepped_into(owner, "woonketen_processor"):

@@ -82,7 +82,7 @@ def checked(text: str) -> tuple[str, dict[str, Any]]:
     `ConfigurationError` for a private key, a weak one, or one of a kind that is not taken."""
     try:
         given = json.loads(text)
-        if not isinstance(given, dict):
+        if not isinstance(given, dict) or given.get("kty") not in ("RSA", "EC", "OKP"):
             raise ValueError
         key = JWKRegistry.import_key(given)
     except (ValueError, JoseError):

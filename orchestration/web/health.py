@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from woonketen.contracts.errors import WoonketenError
-from woonketen.orchestration.platform import TOWN, Platform
+from woonketen.orchestration.platform import Platform
+from woonketen.orchestration.web.sessions import MOST_DAYS_LATE, today
 from woonketen.projections.database import told
 
 router = APIRouter(tags=["operation"])
-MOST_DAYS = 1
 
 
 @router.get("/healthz", summary="Whether this process answers")
@@ -32,7 +31,7 @@ def readyz(request: Request) -> Response:
             state = standing(platform)
     except WoonketenError as error:
         return JSONResponse({"status": "unavailable", "why": error.message, "mend": error.mend}, 503)
-    late = request.app.state.config.follows_clock and state["days_late"] > MOST_DAYS
+    late = request.app.state.config.follows_clock and state["days_late"] > MOST_DAYS_LATE
     return JSONResponse({"status": "late" if late else "ok", **state}, 503 if late else 200)
 
 
@@ -60,15 +59,6 @@ def standing(platform: Platform) -> dict[str, Any]:
         "open_day": day.isoformat(),
         "days_late": max(0, (today() - day).days),
     }
-
-
-def today() -> date:
-    """The day in town. Its evening may be closed a little after midnight."""
-    return datetime.now(TOWN).date()
-
-
-def last_evening() -> date:
-    return today() - timedelta(days=1)
 
 
 def figures(platform: Platform) -> dict[str, Any]:

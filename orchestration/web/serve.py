@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 import uvicorn
+from fastapi import FastAPI
 
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.platform import Platform, open_platform
+from woonketen.orchestration.web import updates
 from woonketen.orchestration.web.app import create_app
 from woonketen.orchestration.web.config import Limits, WebConfig, web_config
 from woonketen.orchestration.web.pool import Platforms
@@ -57,11 +59,19 @@ def serve(
             server(app, config).run(sockets=[listener])
 
 
-def server(app: object, config: WebConfig) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Ends the streams first: they would otherwise be waited for."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        updates.end(self.config.app)  # type: ignore[arg-type]
+        await super().shutdown(sockets)
+
+
+def server(app: FastAPI, config: WebConfig) -> Server:
     """No access log of uvicorn's: it holds addresses with their queries. No header tells what runs here."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             access_log=False,
             log_config=None,
             server_header=False,

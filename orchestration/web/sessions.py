@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import secrets
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b, sha256
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
-from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.recipient import PURPOSE_OF
+from woonketen.orchestration.platform import TOWN, Platform
 from woonketen.orchestration.web.config import WebConfig
 from woonketen.orchestration.web.pool import Lent, as_processor
-from woonketen.projections import people, queries
+from woonketen.projections import queries
 from woonketen.projections.database import told
 from woonketen.projections.people import User
 from woonketen.projections.portal.session import COOKIE, Session
 
 PURPOSE_HEADER = "woonketen-purpose"
+MOST_DAYS_LATE = 1
+_TRUST_SECONDS = 15.0
 _TOUCH = timedelta(seconds=60)
 _FOUND = (
-    "SELECT s.rolname, s.purpose, s.signed_in_at, s.until, s.seen_at, v.previous"
-    " FROM web.session s LEFT JOIN web.visit v ON v.rolname = s.rolname WHERE s.token = %b"
+    "SELECT s.purpose, s.signed_in_at, s.until, s.seen_at, v.previous,"
+    " u.rolname, u.org, u.role, u.worker, u.districts, u.ref"
+    " FROM web.session s LEFT JOIN web.visit v ON v.rolname = s.rolname"
+    " LEFT JOIN gate.viewer u ON u.rolname = s.rolname WHERE s.token = %b"
 )
+"""In one query, since every request asks it."""
 Bearer = Callable[[str], str | None]
 """From a token of the provider to the name of a user; None for a token that is not good."""
 
@@ -42,6 +49,7 @@ class DatabaseSessions:
         self._platforms = platforms
         self._limits = config.limits
         self._bearer = bearer
+        self._follows_clock, self._in_time_until = config.follows_clock, 0.0
         self._secure, self._demo = config.secure, config.demo
 
     @property
@@ -61,14 +69,15 @@ class DatabaseSessions:
             row = connection.execute(_FOUND, [hashed(token)]).fetchone()
             if row is None:
                 return None
-            rolname, purpose, signed_in_at, until, seen_at, previous = row
+            purpose, signed_in_at, until, seen_at, previous, *viewer = row
             now = datetime.now(UTC)
-            user = people.user_of_role(platform.parts.owner, rolname)
+            user = _user(*viewer)
             if user is None or now >= until or now - seen_at > timedelta(seconds=self._limits.idle_seconds):
                 connection.execute("DELETE FROM web.session WHERE token = %b", [hashed(token)])
                 return None
             if touch and now - seen_at > _TOUCH:
                 connection.execute("UPDATE web.session SET seen_at = now() WHERE token = %b", [hashed(token)])
+            self._refuse_late(platform)
         return Session(
             user=user,
             purpose=purpose,
@@ -129,6 +138,7 @@ class DatabaseSessions:
                 user: User = platform.user(name)
             except ConfigurationError:
                 return None
+            self._refuse_late(platform)
         given = request.headers.get(PURPOSE_HEADER)
         now = datetime.now(UTC)
         return Session(
@@ -142,9 +152,30 @@ class DatabaseSessions:
             demo=self._demo,
         )
 
+    def _refuse_late(self, platform: Platform) -> None:
+        """What is shown is of the open day. When that lies too far back, an old day would pass for today."""
+        if not self._follows_clock or time.monotonic() < self._in_time_until:
+            return
+        if (today() - queries.today(platform.parts.owner)).days > MOST_DAYS_LATE:
+            raise Unreachable("The days that should be closed are not.", "Look at `woonketen log stats`.")
+        self._in_time_until = time.monotonic() + _TRUST_SECONDS
+
     def _run(self, statement: str, values: list[Any]) -> None:
         with self._platforms.hold() as platform, told():
             as_processor(platform).execute(statement, values)
+
+
+def today() -> date:
+    """The day in town."""
+    return datetime.now(TOWN).date()
+
+
+def _user(
+    rolname: str | None, org: str, role: str, worker: str | None, districts: list[str], ref: bytes | None
+) -> User | None:
+    if rolname is None:
+        return None
+    return User(rolname, org, role, worker, tuple(districts or ()), None if ref is None else bytes(ref))
 
 
 def _csrf(token: str) -> str:

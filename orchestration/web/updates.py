@@ -72,16 +72,21 @@ class Hub:
 async def listening(app: FastAPI) -> AsyncIterator[None]:
     """The one connection that listens, for as long as the application runs."""
     hub = Hub()
-    app.state.hub = hub
+    app.state.hub, app.state.stopping = hub, False
     task = asyncio.create_task(_listen(app.state.platforms, hub))
     try:
         yield
     finally:
-        app.state.stopping = True
-        hub.tell(EVERYBODY)
+        end(app)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def end(app: FastAPI) -> None:
+    """Ends every stream, and those that would begin."""
+    app.state.stopping = True
+    app.state.hub.tell(EVERYBODY)
 
 
 async def _listen(platforms: Platforms, hub: Hub) -> None:
@@ -125,7 +130,7 @@ async def _stream(request: Request, hub: Hub, keys: Collection[str]) -> AsyncIte
     request.app.state.metrics.streams = hub.streams
     try:
         yield b"retry: 3000\n\n"
-        while loop.time() < over and not getattr(request.app.state, "stopping", False):
+        while loop.time() < over and not request.app.state.stopping:
             try:
                 await asyncio.wait_for(event.wait(), PING_SECONDS)
             except TimeoutError:
@@ -134,7 +139,7 @@ async def _stream(request: Request, hub: Hub, keys: Collection[str]) -> AsyncIte
                 yield b": here\n\n"
                 continue
             event.clear()
-            if getattr(request.app.state, "stopping", False):
+            if request.app.state.stopping:
                 return
             yield b"event: changed\ndata: 1\n\n"
             await asyncio.sleep(QUIET_SECONDS)
