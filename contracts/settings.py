@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: Literal["embedded", "kafka"] = "embedded"
     data: Path = Path("woonketen-data")
     database: str | None = None
+    database_password_file: Path | None = None
     kafka: str | None = None
     kafka_user: str | None = None
     kafka_password_file: Path | None = None
@@ -33,6 +34,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policy: Path | None = None
     indicators: Path | None = None
     retention: Path | None = None
+    url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_claim: str = "preferred_username"
+    http_rate: float = 50.0
 
     @property
     def kek(self) -> Path:

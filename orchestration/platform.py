@@ -173,6 +173,13 @@ class Platform:
         self.names.keep(added.rolname, name)
         return {"user": name, "org": org, "role": role}
 
+    def sessions(self, user: str) -> list[dict[str, Any]]:
+        """Of a person in the portal; no token, only since when and until when."""
+        return people.sessions(self._owner, self.user(user))
+
+    def end_sessions(self, user: str) -> dict[str, Any]:
+        return {"user": user, "ended": people.end_sessions(self._owner, self.user(user))}
+
     def issue_link(self, by: str, subject: str, for_org: str) -> dict[str, Any]:
         code, expires_at = self.admission.issue_link(by, subject, for_org)
         return {"code": code, "expires_at": expires_at.isoformat(timespec="seconds")}
@@ -240,10 +247,10 @@ class Platform:
 
     # --- looks ---
 
-    def view(self, name: str, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+    def view(self, name: str, user: str | User, resident: str | None = None) -> list[dict[str, Any]]:
         return queries.view(self._owner, self._looker(user), name, resident=resident)
 
-    def warnings(self, user: str, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
+    def warnings(self, user: str | User, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
         whom this person sees now."""
         who = self._looker(user)
@@ -256,7 +263,7 @@ class Platform:
         queries.record_look(self._owner, who, "warnings", refs, ["warnings"])
         return rows
 
-    def explain(self, warning_id: str, user: str, known_on: date | None = None) -> dict[str, Any] | None:
+    def explain(self, warning_id: str, user: str | User, known_on: date | None = None) -> dict[str, Any] | None:
         who = self._looker(user)
         if who.role == "steward":
             return self.residents.explain_feed(warning_id, known_on or self._today() - timedelta(days=1))
@@ -270,7 +277,7 @@ class Platform:
         queries.record_look(self._owner, who, "warnings", [ref], sorted(found))
         return found
 
-    def looks(self, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+    def looks(self, user: str | User, resident: str | None = None) -> list[dict[str, Any]]:
         """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too. `resident`: by the pseudonym
         of this person's own organisation."""
         who = self._user(user)
@@ -280,11 +287,11 @@ class Platform:
         rows = queries.looks(self._owner, who, ref)
         return [row | {"sentence": labels.look(row, TOWN)} for row in rows] if who.role == "bewoner" else rows
 
-    def decisions(self, user: str) -> list[dict[str, Any]]:
+    def decisions(self, user: str | User) -> list[dict[str, Any]]:
         """For a steward every request and its answer, in the form of the Authorization Decision Log."""
         return queries.decisions(self._owner, self._user(user))
 
-    def who_looked(self, user: str, look_id: str, reason: str) -> list[dict[str, Any]]:
+    def who_looked(self, user: str | User, look_id: str, reason: str) -> list[dict[str, Any]]:
         """The people behind a look, for a steward; the resident sees that it was asked."""
         rows = queries.who_looked(self._owner, self._user(user), look_id, reason)
         return [
@@ -308,7 +315,7 @@ class Platform:
     def names(self) -> Names:
         return Names(self._processor, self.parts.keys)
 
-    def export(self, user: str) -> dict[str, Any]:
+    def export(self, user: str | User) -> dict[str, Any]:
         """Everything that is held about a resident, for that resident. The looks in it are those up to now."""
         who = self._user(user)
         ref, day = resident_of(who), self.open_day()
@@ -326,7 +333,7 @@ class Platform:
             "looks": self.looks(user),
         }
 
-    def answer(self, warning_id: str, user: str, kind: str, reason: str) -> dict[str, Any]:
+    def answer(self, warning_id: str, user: str | User, kind: str, reason: str) -> dict[str, Any]:
         """`acknowledged` by a professional, `contested` by the resident: an event of the platform on their behalf."""
         who = self._user(user)
         if (kind == "contested") != (who.role == "bewoner"):
@@ -344,7 +351,7 @@ class Platform:
     def put_contact(self, org: str, signal_id: str, data: bytes) -> str:
         return self.contacts.put(org, signal_id, data)
 
-    def fetch_contact(self, handle: str, user: str) -> dict[str, Any] | None:
+    def fetch_contact(self, handle: str, user: str | User) -> dict[str, Any] | None:
         """For who has a row with this handle, once; that row's look is on record by then."""
         rows = queries.view(self._owner, self._user(user), "schuldhulp")
         if not any(row["contact_handle"] == handle for row in rows):
@@ -355,7 +362,7 @@ class Platform:
     def contacts(self) -> Contacts:
         return Contacts(self._processor, self.parts.keys)
 
-    def evidence(self, lease_id: str, user: str) -> dict[str, Any]:
+    def evidence(self, lease_id: str, user: str | User) -> dict[str, Any]:
         """For the corporation whose lease it is."""
         who = self._user(user)
         ref = queries.resident_of_lease(self._owner, who, lease_id)
@@ -473,13 +480,13 @@ class Platform:
     def _today(self) -> date:
         return queries.today(self._owner)
 
-    def user(self, name: str) -> User:
-        """Raises `ConfigurationError` for a name that was never added."""
-        return people.find_user(self._owner, name)
+    def user(self, who: str | User) -> User:
+        """By name, or as it was found already. Raises `ConfigurationError` for a name that was never added."""
+        return who if isinstance(who, User) else people.find_user(self._owner, who)
 
     _user = user
 
-    def _looker(self, name: str) -> User:
+    def _looker(self, name: str | User) -> User:
         """Who reads now; what was opened in an emergency and may no longer be is closed first."""
         who = self.user(name)
         self.rights.check_glass(who)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from woonketen.contracts import indicators, policy
 from woonketen.contracts.errors import ConfigurationError, Unreachable
@@ -73,6 +74,19 @@ def migrations() -> list[Migration]:
     return [(f"{number:04}_{name}", (folder / f"{name}.sql").read_text("utf-8")) for number, name in _STREAMS]
 
 
+def dsn_of(settings: Settings) -> str | None:
+    """Where the database is, with the password out of its file: a secret that is mounted stays out of environments."""
+    if settings.database is None or settings.database_password_file is None:
+        return settings.database
+    try:
+        password = settings.database_password_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(
+            f"{settings.database_password_file} cannot be read.", "Mend `database_password_file`."
+        ) from None
+    return make_conninfo(settings.database, password=password)
+
+
 def rulebook(settings: Settings) -> Rulebook:
     """Raises `PolicyError`, `IndicatorError`, or `ConfigurationError` for a file that cannot be read."""
     told = _text(settings.policy, "policy.csv")
@@ -88,7 +102,7 @@ def prepared(
     rules = rulebook(settings)
     link = _link(settings)
     with (
-        open_database(settings.data, settings.database, say=say) as database,
+        open_database(settings.data, dsn_of(settings), say=say) as database,
         psycopg.connect(database.dsn, autocommit=True) as owner,
     ):
         _refuse_lost_key(owner, settings)
@@ -128,7 +142,7 @@ def opened(settings: Settings, *, before_replay: bool = False, alone: bool = Fal
         raise ConfigurationError(f"There is no installation in {settings.data}.", "Run `woonketen init`.")
     load_kek(settings.kek, settings.data)  # before a server is started for nothing
     with (
-        open_database(settings.data, settings.database) as database,
+        open_database(settings.data, dsn_of(settings)) as database,
         psycopg.connect(database.dsn, autocommit=True) as owner,
         psycopg.connect(database.dsn, autocommit=True) as processor,
     ):

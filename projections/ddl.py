@@ -184,6 +184,7 @@ def _people(in_set: str, shape: Shape) -> Iterator[str]:
     yield f"CREATE TABLE {table} ({unseen}, {_columns(shape)}{role});"
     yield f"CREATE INDEX ON {table} (v_ref); CREATE INDEX ON {table} (v_org, v_worker);"
     yield from _closed(table)
+    yield from _told(table, shape.name)
     for group, condition in _conditions(shape.name):
         yield (
             f"CREATE POLICY {group} ON {table} FOR SELECT TO woonketen_{shape.name} USING ({condition}"
@@ -199,6 +200,16 @@ def _people(in_set: str, shape: Shape) -> Iterator[str]:
         yield f"GRANT SELECT (consents) ON {table} TO woonketen_gate;"
     yield f"GRANT SELECT (v_id, v_ref) ON {table} TO woonketen_gate;"
     yield f"CREATE POLICY gate ON {table} FOR SELECT TO woonketen_gate USING (true);"
+
+
+def _told(table: str, name: str) -> Iterator[str]:
+    """Whose rows changed, for the pages that are open (0151_changes.sql)."""
+    whose = "resident" if name == "bewoner" else "organisation"
+    for verb, rows in (("INSERT", "NEW"), ("DELETE", "OLD")):
+        yield (
+            f"CREATE TRIGGER told_{verb.lower()} AFTER {verb} ON {table} REFERENCING {rows} TABLE AS changed"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_changes('{whose}');"
+        )
 
 
 def _conditions(name: str) -> Iterator[tuple[str, str]]:

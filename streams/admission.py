@@ -16,13 +16,13 @@ import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
+from woonketen.contracts.envelope import Sources
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.ports import LogWriter, Vault
 from woonketen.streams import arrivals, changes, links, organisations, positions
 from woonketen.streams.admit import WAITING, Accepted, Duplicate, Parked, Refused, Verdict
 from woonketen.streams.arrivals import Arrival, Turned
 from woonketen.streams.database import told
-from woonketen.streams.envelope import Sources
 from woonketen.streams.kek import Keys
 from woonketen.streams.organisations import Organisation
 from woonketen.streams.parking import open_parked

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from woonketen.contracts.envelope import LARGEST
 from woonketen.streams.admit import Refused
-from woonketen.streams.envelope import LARGEST
 
 Headers = Sequence[tuple[str, bytes | None]]
 

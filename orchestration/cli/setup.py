@@ -89,6 +89,9 @@ def list_orgs(shared: Context) -> None:
         shared.table(platform.orgs(), "No organisation yet. Add one with `woonketen org add`.")
 
 
+org.add_command(credentials)
+
+
 @org.command()
 @click.argument("name", metavar="ORG")
 @pass_shared
@@ -96,9 +99,6 @@ def leave(shared: Context, name: str) -> None:
     """End the feed and the logins of ORG. Its open actions go to the case lead; its data stay until their term."""
     with shared.platform() as platform:
         shared.object(platform.leave(name))
-
-
-org.add_command(credentials)
 
 
 @click.group(cls=Group)
@@ -119,6 +119,24 @@ def add_user(
     """Register a person who may look, with one role. Repeats are fine."""
     with shared.platform() as platform:
         shared.object(platform.add_user(name, organisation, role, worker, resident))
+
+
+@user.command()
+@click.argument("name", metavar="NAME")
+@pass_shared
+def sessions(shared: Context, name: str) -> None:
+    """The sessions of NAME in the portal."""
+    with shared.platform() as platform:
+        shared.table(platform.sessions(name), "This person is not signed in.")
+
+
+@user.command(name="sign-out")
+@click.argument("name", metavar="NAME")
+@pass_shared
+def sign_out(shared: Context, name: str) -> None:
+    """End every session of NAME, now."""
+    with shared.platform() as platform:
+        shared.object(platform.end_sessions(name))
 
 
 @click.group(cls=Group)

@@ -37,6 +37,18 @@ def admission(shared: Context) -> None:
 
 @worker.command()
 @pass_shared
+def clock(shared: Context) -> None:
+    """Close each day a quarter after midnight. One is enough; a second does nothing more."""
+    from woonketen.orchestration.web.processing import follow_clock
+
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    follow_clock(shared.settings(), stop)
+
+
+@worker.command()
+@pass_shared
 def step(shared: Context) -> None:
     """Apply records as Kafka brings them: views, warnings, positions. Several share the partitions.
 

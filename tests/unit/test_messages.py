@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wkpartners import visit
 
+from woonketen.contracts.envelope import LARGEST
 from woonketen.streams.admit import Refused
-from woonketen.streams.envelope import LARGEST
 from woonketen.streams.messages import line_of
 
 STRUCTURED = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
