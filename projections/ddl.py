@@ -188,17 +188,17 @@ def _people(in_set: str, shape: Shape) -> Iterator[str]:
     for group, condition in _conditions(shape.name):
         yield (
             f"CREATE POLICY {group} ON {table} FOR SELECT TO woonketen_{shape.name} USING ({condition}"
-            f" AND NOT v_ref = ANY (coalesce((SELECT gate.hidden('{in_set}')), '{{}}')));"
+            f" AND NOT v_id = ANY (coalesce((SELECT gate.hidden_rows('{in_set}', '{shape.name}')), '{{}}')));"
         )
     for group, condition in _glass(shape.name):
         yield (
             f"CREATE POLICY glass_{group} ON {table} FOR SELECT TO woonketen_{shape.name} USING ({condition}"
-            f" AND NOT v_ref = ANY (coalesce((SELECT gate.hidden('{in_set}')), '{{}}')));"
+            f" AND NOT v_id = ANY (coalesce((SELECT gate.hidden_rows('{in_set}', '{shape.name}')), '{{}}')));"
         )
     yield f"GRANT SELECT ({', '.join(_READABLE)}, {_names(shape)}) ON {table} TO woonketen_{shape.name};"
     if shape.name == "bewoner":
         yield f"GRANT SELECT (consents) ON {table} TO woonketen_gate;"
-    yield f"GRANT SELECT (v_id, v_ref) ON {table} TO woonketen_gate;"
+    yield f"GRANT SELECT (v_id, v_ref, v_org, v_worker, v_district) ON {table} TO woonketen_gate;"
     yield f"CREATE POLICY gate ON {table} FOR SELECT TO woonketen_gate USING (true);"
 
 
