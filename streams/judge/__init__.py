@@ -14,7 +14,7 @@ from woonketen.streams.judge.attention import AttentionPeriod, attention_period
 from woonketen.streams.judge.course import Course, courses
 from woonketen.streams.judge.evening import Evening, Judgement
 from woonketen.streams.judge.machine import Emission, warning_id
-from woonketen.streams.judge.night import EVALUATE, TRIGGERS, judge_all, judge_one, nothing_owed
+from woonketen.streams.judge.night import EVALUATE, TRIGGERS, judge_all, judge_one, judged, nothing_owed
 from woonketen.streams.judge.vigil import Vigil
 from woonketen.streams.world import World
 
@@ -31,6 +31,7 @@ __all__ = [
     "courses",
     "judge",
     "judge_one",
+    "judged",
     "nothing_owed",
     "warning_id",
 ]

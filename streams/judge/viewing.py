@@ -10,9 +10,9 @@ from woonketen.contracts.indicators import PARTY, SENDER, Indicator, Viewer
 from woonketen.contracts.policy import DERIVED
 from woonketen.contracts.recipient import Recipient
 from woonketen.contracts.views import Warn
-from woonketen.streams.judge import EVALUATE
+from woonketen.streams.judge import judged
 from woonketen.streams.judge.episode import Episode, turn_of
-from woonketen.streams.judge.evening import Evening, Phrase, Share
+from woonketen.streams.judge.evening import Phrase, Share
 from woonketen.streams.judge.telling import sentence
 from woonketen.streams.visible import Sight
 from woonketen.streams.world import World
@@ -125,9 +125,9 @@ def _sentence(
 ) -> str:
     phrases: tuple[Phrase, ...] = ()
     if to.role != "wijkteam" and episode.told_on is not None:
-        judged = EVALUATE[rule.id](Evening(visible, episode.told_on, world), rule)
-        phrases = judged.phrases
-        if [fact.key for fact in judged.context] != [fact.key for fact in episode.context]:
+        told = judged(visible, rule.id, episode.told_on, world)
+        phrases = told.phrases
+        if [fact.key for fact in told.context] != [fact.key for fact in episode.context]:
             # Counted from something that this viewer may not see, so it is not told from when.
             phrases = tuple(each for each in phrases if each.name not in ("last", "never"))
         if of_org is not None:
