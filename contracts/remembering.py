@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
+from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
 
 P = ParamSpec("P")
@@ -23,7 +24,7 @@ _Answer = tuple[list[tuple[str, list[Fact] | None]], set[str], Any]
 
 
 class Traced(Facts):
-    """Facts that note which types they were asked for."""
+    """Facts that note which types they were asked for. Who walks over all of them asks for every type."""
 
     __slots__ = ("asked",)
 
@@ -36,16 +37,35 @@ class Traced(Facts):
         return Facts.of(self, *types)
 
     def types(self) -> frozenset[str]:
-        raise TypeError("a reader names the types that it reads")
+        self.asked.update(TYPES)
+        return Facts.types(self)
 
     def groups(self) -> Iterable[tuple[str, list[Fact]]]:
-        raise TypeError("a reader names the types that it reads")
+        self.asked.update(TYPES)
+        return Facts.groups(self)
 
     def __iter__(self) -> Iterator[Fact]:
-        raise TypeError("a reader names the types that it reads")
+        self.asked.update(TYPES)
+        return Facts.__iter__(self)
 
     def __len__(self) -> int:
-        raise TypeError("a reader names the types that it reads")
+        self.asked.update(TYPES)
+        return Facts.__len__(self)
+
+
+class Same(Generic[T]):
+    """An argument that is taken for the same only if it is the very same object."""
+
+    __slots__ = ("it",)
+
+    def __init__(self, it: T) -> None:
+        self.it = it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.it is other.it
+
+    def __hash__(self) -> int:
+        return id(self.it)
 
 
 class Memo:

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 
 import msgspec
 
 from woonketen.contracts import consent
 from woonketen.contracts.calendar import add_workdays
-from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.facts import Facts
 from woonketen.contracts.indicators import Indicator
-from woonketen.streams.judge import TRIGGERS, judge_one, judged, nothing_owed, warning_id
+from woonketen.contracts.remembering import Same, remembered
+from woonketen.streams.judge import READS, TRIGGERS, judge_one, judged, nothing_owed, warning_id
 from woonketen.streams.judge.course import Course, courses
 from woonketen.streams.judge.episode import OPEN, Episode, turn_of
 from woonketen.streams.judge.evening import Phrase
@@ -53,8 +53,7 @@ def episodes(
     episode that it becomes tonight. `turn`: `tonight` of the same, for who has it.
     """
     known = courses(facts)
-    told = _by_id(known, facts, gone)
-    found = {course.warning_id: _episode(course, facts, day, world, told) for course in known}
+    found = {course.warning_id: _episode(facts, Same(course), day, world, Same(gone)) for course in known}
     turn = tonight(facts, day, world, ref) if turn is None else turn
     notice = _provisional(turn, facts, day, world, known, named=bool(ref))
     if notice is not None:
@@ -110,20 +109,9 @@ def feed_episodes(world: World, day: date) -> list[Episode]:
     return found
 
 
-def _by_id(known: list[Course], facts: Facts, gone: Facts) -> Mapping[str, list[Fact]]:
-    """The facts that an episode was opened or raised with; an id is its organisation's own, so there may be several."""
-    named = {id_ for course in known for id_ in (*course.evidence, *course.level_evidence)}
-    found: dict[str, list[Fact]] = {}
-    if named:
-        for each in (facts, gone):
-            for _, group in each.groups():
-                for fact in group:
-                    if fact.id in named:
-                        found.setdefault(fact.id, []).append(fact)
-    return found
-
-
-def _episode(course: Course, facts: Facts, day: date, world: World, told: Mapping[str, list[Fact]]) -> Episode:
+@remembered
+def _episode(facts: Facts, same: Same[Course], day: date, world: World, gone: Same[Facts]) -> Episode:
+    course = same.it
     rule = world.rules.indicators.get(course.indicator)
     contest = course.contest
     made = Episode(
@@ -146,7 +134,7 @@ def _episode(course: Course, facts: Facts, day: date, world: World, told: Mappin
     )
     if rule is None:
         return made
-    return _resting(made, course, facts, day, world, told)
+    return _resting(made, course, facts, day, world, gone.it)
 
 
 def _objected(made: Episode, rule: Indicator, facts: Facts, day: date) -> bool:
@@ -154,15 +142,15 @@ def _objected(made: Episode, rule: Indicator, facts: Facts, day: date) -> bool:
     return objecting and consent.objected(facts, "warnings", day)
 
 
-def _resting(
-    made: Episode, course: Course, facts: Facts, day: date, world: World, told: Mapping[str, list[Fact]]
-) -> Episode:
+def _resting(made: Episode, course: Course, facts: Facts, day: date, world: World, gone: Facts) -> Episode:
     """What it rests on: now, while it holds; else on the evening that gave it its severity."""
     told_on = course.level_on
     if course.open and judged(facts, course.indicator, day, world).level:
         told_on = day
     then = judged(facts, course.indicator, told_on, world)
-    opened_with = [fact for id_ in (*course.evidence, *course.level_evidence) for fact in told.get(id_, ())]
+    named = set(course.evidence) | set(course.level_evidence)
+    reads = READS[course.indicator]
+    opened_with = [fact for each in (facts, gone) for fact in each.of(*reads) if fact.id in named] if named else []
     rests_on = {fact.key: fact for fact in (*opened_with, *then.evidence)}
     return msgspec.structs.replace(
         made,
@@ -187,10 +175,11 @@ def _state(course: Course) -> str:
     return "acknowledged" if course.acknowledgement is not None else "active"
 
 
+@remembered
 def tonight(facts: Facts, day: date, world: World, ref: bytes = b"") -> Turn:
     """What the close of the open day would emit of what is shown before its evening. Who is silent tonight is not known
     yet; who was last night is."""
-    if TRIGGERS[PROVISIONAL].isdisjoint(facts.types()) or nothing_owed(PROVISIONAL, facts):
+    if not facts.of(*TRIGGERS[PROVISIONAL]) or nothing_owed(PROVISIONAL, facts):
         return NOTHING
     return judge_one(PROVISIONAL, facts, facts, ref, day, world, world.silent(day - timedelta(days=1)))
 

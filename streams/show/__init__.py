@@ -34,10 +34,19 @@ __all__ = ["Contribution", "complexes", "contributions", "next_change", "show", 
 _NO_WARNINGS = frozenset({"vrijwilliger", "schuldhulp"})
 
 
-def shown(facts: Iterable[Fact], ref: bytes, day: date, world: World, judge_on: date | None = None) -> Shown:
-    """All that is shown of a resident on the open day. `facts`: every one that is known, as they came."""
+def shown(
+    facts: Iterable[Fact],
+    ref: bytes,
+    day: date,
+    world: World,
+    judge_on: date | None = None,
+    whenever: Facts | None = None,
+) -> Shown:
+    """All that is shown of a resident on the open day. `facts`: every one that is known, as they came; `whenever`:
+    those that count, whatever day they name, for who has them."""
     known = list(facts)
-    whenever = effective(known, None).remembering(Memo())
+    if whenever is None:
+        whenever = effective(known, None).remembering(Memo())
     counted = today(whenever, day)
     gone = retracted(known, None)
     case = Case(counted, ref, day, world, today(gone, day))
