@@ -220,10 +220,11 @@ def test_values_are_seen_only_by_who_may(town: Town) -> None:
 
 
 def test_a_dump_as_each_role_holds_what_its_view_shows(town: Town) -> None:
-    """Everything that a role can select anywhere: tables, views, catalogues; with the rights of who looks, of the groups,
-    and of the program's own roles that read rows of people."""
+    """Everything that a role can select anywhere, tables and views; the catalogues too, once, for they are the same for
+    all who look."""
     with town.office.sql() as connection, town.office.platform() as platform:
         dumps = {user: whole_dump(connection, platform.user(user).rolname) for user in (*USERS, "coach-canary")}
+        dumps["catalogues"] = whole_dump(connection, "woonketen_viewer", catalogues=True)
         groups = connection.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^woonketen_'").fetchall()
         for (group,) in groups:
             if group not in ("woonketen_processor", "woonketen_gate"):
@@ -247,7 +248,8 @@ def test_a_backup_holds_no_canary_and_no_value(town: Town) -> None:
         parts += [archived.read(name) for name in archived.namelist()]
         names = archived.namelist()
     texts = {"backup": b"\n".join(parts).lower(), "told": (done.out + done.err).lower().encode()}
-    assert found_in(texts, [*SINGED, *VALUES]) == []
+    sealed = [value for value in VALUES if value != WORKER]  # the code of a user's account is no payload
+    assert found_in(texts, [*SINGED, *sealed]) == []
     assert any("log" in name for name in names)
 
 
@@ -268,9 +270,8 @@ def test_evidence_holds_the_lease_and_no_other_value(town: Town) -> None:
     texts = {"evidence": (done.out + done.err).lower().encode()}
     assert found_in(texts, [*SINGED, WORKER, REPORTER, VISIT]) == []
     assert found_in(texts, [LEASE])
-    refused = town.office("evidence", LEASE, "--as", "huur-dp", "--debug", code=None)
-    assert refused.code != 0
-    assert LEASE not in refused.out
+    refused = town.office("evidence", LEASE, "--as", "huur-dp", code=2)
+    assert LEASE not in refused.out + refused.err
 
 
 def test_looks_decisions_and_proofs_hold_no_value(town: Town) -> None:
@@ -287,15 +288,16 @@ def test_looks_decisions_and_proofs_hold_no_value(town: Town) -> None:
     assert all(each.code == 0 for each in told), [(each.code, each.err) for each in told if each.code]
 
 
-def whole_dump(connection: psycopg.Connection[Any], role: str) -> dict[str, bytes]:
+def whole_dump(connection: psycopg.Connection[Any], role: str, *, catalogues: bool = False) -> dict[str, bytes]:
     """All that a role can select, by relation, column by column where it may not have them all."""
     relations = connection.execute(
         "SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c"
         " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
         " WHERE c.relkind IN ('r', 'v', 'm', 'p') AND a.attnum > 0 AND NOT a.attisdropped"
-        " AND has_schema_privilege(%(role)s, n.oid, 'USAGE') AND has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT')"
-        " GROUP BY 1, 2",
-        {"role": role},
+        " AND has_schema_privilege(%(role)s, n.oid, 'USAGE')"
+        " AND has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT')"
+        " AND (n.nspname IN ('pg_catalog', 'information_schema')) = %(catalogues)s GROUP BY 1, 2",
+        {"role": role, "catalogues": catalogues},
     ).fetchall()
     found = {}
     for schema, name, columns in relations:
@@ -309,8 +311,6 @@ def whole_dump(connection: psycopg.Connection[Any], role: str) -> dict[str, byte
                     found[f"{schema}.{name}"] = b"".join(map(bytes, copy)).lower()
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState):
             continue  # a view whose function is not for this role
-        except psycopg.errors.FeatureNotSupported:
-            continue
     return found
 
 
