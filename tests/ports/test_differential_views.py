@@ -19,10 +19,9 @@ from obtaining import DAY, DERIVED, WITH_EPISODES, hidden_from
 from wild import FIRST, LANDLORD, TOWN, VIEWERS, Told, life
 from wkviews import Town
 
-from woonketen.contracts import indicators
-from woonketen.contracts.policy import load
+from woonketen.contracts.settings import Settings
 from woonketen.orchestration.residents import Residents
-from woonketen.orchestration.wiring import Rulebook
+from woonketen.orchestration.wiring import rulebook
 from woonketen.projections import people, queries
 from woonketen.projections.people import User
 from woonketen.streams.judge.vigil import READS
@@ -128,11 +127,10 @@ class Reading:
 def _explained(town: Town, user: User, warning_id: str) -> Any:
     ref = queries.resident_of_warning(town.owner, user, warning_id)
     assert ref is not None
-    texts = (town.source.policy, town.source.indicators)
-    rulebook = Rulebook(load(texts[0]), indicators.load(texts[1]), texts)
+    rules = rulebook(Settings())  # as shipped
     keys = Keys(wkviews.KEK)
     found = Residents(
-        town.admission._log, town.vault, rulebook, keys, town.admission.settings()
+        town.admission._log, town.vault, rules, keys, town.admission.settings()
     ).explain(ref, warning_id, user, DAY - timedelta(days=1))  # fmt: skip
     assert user.role == "wijkteam" or found is not None, "what is listed can be explained"
     return found

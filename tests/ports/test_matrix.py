@@ -93,7 +93,7 @@ def test_the_types_that_are_not_in_it_have_their_own_tests() -> None:
         "subject.erased",
         "subject.merged",
         "subject.split",
-        *(short for short in TYPES if short.startswith("warning.")),  # by their inputs: TestWarnings below
+        *(short for short in TYPES if short.startswith("warning.")),  # by their inputs: test_matrix_warnings
     }
 
 

@@ -31,7 +31,7 @@ viewers = st.sampled_from(VIEWERS)
 chances = st.randoms(use_true_random=False)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(lives, viewers, chances)
 def test_what_one_may_not_see_changes_nothing(told: list[Told], viewer: Viewer, chance: Random) -> None:
     hidden = hidden_from(told, viewer)
