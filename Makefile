@@ -7,9 +7,10 @@ ALL := $(VENV)/.installed-dev
 ONCE ?=
 TESTS ?=
 JOBS ?= 2
+FAULTS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench lock clean
+.PHONY: help install demo kafka test chaos check format bench lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,8 +39,15 @@ endef
 demo: $(STAMP) ## play the five programmes and show what each party sees (ONCE=1: then end)
 	@$(BIN)/python -m woonketen.orchestration.demo $(if $(ONCE),--once)
 
+kafka: $(STAMP) ## a local Apache Kafka from Maven artefacts, in the foreground (data in .kafka; Ctrl-C stops it)
+	@$(BIN)/python -m woonketen.orchestration.kafka
+
 test: $(ALL) ## all tests
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+
+chaos: $(ALL) ## 200 faults on a real Kafka while a feed runs, and all stories on both engines (half an hour; FAULTS=n)
+	WOONKETEN_TEST_FAULTS=$(FAULTS) WOONKETEN_TEST_STORIES=all $(BIN)/python -m pytest -o timeout=7200 \
+	  tests/chaos/test_scaled.py tests/journeys/test_engines.py
 
 check: $(ALL) ## lint, format, types, import directions, unused dependencies
 	$(BIN)/ruff check .
@@ -54,14 +62,16 @@ format: $(ALL) ## put the code in its form
 
 bench: $(ALL) ## the numbers of the README, as ratios
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/scaled.py --events 200000
 
 lock: ## solve the dependencies again (needs uv)
 	$(SOLVE) --upgrade --all-extras -o requirements-dev.lock
 	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra kafka -c requirements-dev.lock -o requirements.lock
+	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra scaled --extra stewardship -c requirements-dev.lock -o requirements-scaled.lock
 
 SOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
   --no-annotate
 
 clean: ## stop the demo's database and remove what was made
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m woonketen.orchestration.demo --stop || true; fi
-	rm -rf woonketen-data woonketen-data.kek woonketen-data.ledger $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf woonketen-data woonketen-data.kek woonketen-data.ledger .kafka $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -40,6 +40,11 @@ def members(name: str) -> frozenset[str]:
     return frozenset(_lists()[name])
 
 
+def ordered(name: str) -> tuple[str, ...]:
+    """The codes of a list as the file has them, for who chooses one. Raises `KeyError`."""
+    return tuple(_lists()[name])
+
+
 def label(name: str, code: str) -> str:
     """The Dutch label. Raises `KeyError` for a code that is not in the list."""
     return _lists()[name][code].label

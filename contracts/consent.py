@@ -17,6 +17,7 @@ import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.recipient import Recipient
+from woonketen.contracts.remembering import remembered
 
 Answer = Literal["granted", "refused", "withdrawn", "expired", "never_asked"]
 
@@ -79,6 +80,7 @@ def standing(said: Iterable[Statement], categories: Collection[str], day: date) 
     return NEVER_ASKED
 
 
+@remembered
 def objected(f: Facts, purpose: str, day: date) -> bool:
     """Whether an objection (art. 21 AVG) against this purpose stands: one recorded and not lifted afterwards."""
     recorded: dict[str, Fact] = {}
@@ -94,6 +96,7 @@ def objected(f: Facts, purpose: str, day: date) -> bool:
     return bool(recorded)
 
 
+@remembered
 def lines(f: Facts, day: date) -> list[Line]:
     """Every consent and refusal that was told, oldest first, with what it is worth on `day`."""
     found = []
@@ -134,6 +137,7 @@ def changes_on(f: Facts, day: date) -> date | None:
 _REFUSED: Answer = "refused"
 
 
+@remembered
 def _statements(f: Facts, role: str | None, org: str | None, purpose: str) -> tuple[Statement, ...]:
     granted = [fact for fact in f.of("consent.granted") if _about(fact.data, role, org, purpose)]
     found = [_statement("granted", fact, fact) for fact in granted]

@@ -19,9 +19,14 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 │   ├── ChecksError                the catalogue of data checks does not load, or has no such check
 │   ├── FiguresError               the catalogue of policy tables does not load
 │   ├── WrongKey                   the key file does not open what is stored
-│   └── NewerSchema                the database was made by a newer program
+│   ├── NewerSchema                the database was made by a newer program
+│   ├── NotLetIn                   a server does not accept the user, password or key
+│   ├── OutboxBusy                 another process has the outbox open
+│   └── OutboxUnreadable           the file is no outbox, or damaged
 ├── Unreachable                 3  a needed server cannot be reached
-│   └── KeyMissing                 a key id with neither key nor tombstone: the vault is incomplete
+│   ├── KeyMissing                 a key id with neither key nor tombstone: the vault is incomplete
+│   ├── TryLater                   a server asks to wait; `after` is in seconds
+│   └── OutboxFull                 no room for another event; nothing that was stored is lost
 ├── NotYours                    2  other code, policy or indicators made this set of views: rebuild it
 └── Behind                      1  the fresh set has not caught up, so it is not swapped in
 """
@@ -128,11 +133,33 @@ class NewerSchema(ConfigurationError):
     pass
 
 
+class NotLetIn(ConfigurationError):
+    pass
+
+
+class OutboxBusy(ConfigurationError):
+    pass
+
+
+class OutboxUnreadable(ConfigurationError):
+    pass
+
+
 class Unreachable(WoonketenError):
     exit_code = 3
 
 
 class KeyMissing(Unreachable):
+    pass
+
+
+class TryLater(Unreachable):
+    def __init__(self, message: str, mend: str = "", *, after: float = 1.0) -> None:
+        super().__init__(message, mend)
+        self.after = after
+
+
+class OutboxFull(Unreachable):
     pass
 
 

@@ -9,9 +9,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from woonketen.contracts.remembering import Memo
 
 
 def event_key(source: str, event_id: str) -> bytes:
@@ -100,13 +103,14 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
 
 
 class Facts:
-    """Facts by type, each list in `Fact.order`. Immutable by convention; subsets share nothing that can change.
+    """Facts by type, each list in `Fact.order`. Immutable by convention, and so is every list that is given out:
+    subsets share them. `memo`: where readers keep what they found (`contracts.remembering`).
 
     >>> Facts([]).of("lease.started")
     []
     """
 
-    __slots__ = ("_all", "_by")
+    __slots__ = ("_all", "_by", "memo")
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         by: dict[str, list[Fact]] = {}
@@ -117,20 +121,29 @@ class Facts:
                 found.sort(key=_order)
         self._all: list[Fact] | None = None
         self._by = by
+        self.memo: Memo | None = None
 
     @classmethod
-    def grouped(cls, by: dict[str, list[Fact]]) -> Facts:
+    def grouped(cls, by: dict[str, list[Fact]], memo: Memo | None = None) -> Facts:
         """Facts that are already grouped by type, each list in `Fact.order` and none of them empty: a subset of facts
         costs no sorting again. The lists are taken over, and must not be changed by anybody afterwards."""
         made = cls.__new__(cls)
-        made._all, made._by = None, by
+        made._all, made._by, made.memo = None, by, memo
         return made
+
+    def remembering(self, memo: Memo) -> Facts:
+        """The same facts, whose readers keep what they find."""
+        return Facts.grouped(self._by, memo)
 
     def of(self, *types: str) -> list[Fact]:
         """All facts of these types, oldest first."""
+        by = self._by
         if len(types) == 1:
-            return self._by.get(types[0], _NONE)
-        found = [fact for name in types for fact in self._by.get(name, _NONE)]
+            return by.get(types[0], _NONE)
+        groups = [by[name] for name in types if name in by]
+        if len(groups) < 2:
+            return groups[0] if groups else _NONE
+        found = [fact for group in groups for fact in group]
         found.sort(key=_order)
         return found
 
@@ -141,6 +154,8 @@ class Facts:
     def upto(self, day: date, *types: str) -> list[Fact]:
         """Those that happened on or before `day`."""
         found = self.of(*types)
+        if not found or found[-1].happened <= day:
+            return found
         return found[: bisect_right(found, day, key=_happened)]
 
     def types(self) -> frozenset[str]:

@@ -15,20 +15,31 @@ ENVIRONMENT_PREFIX = "WOONKETEN_"
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Paths are as given (relative to the working directory). `kek_file` lies beside `data`, never inside it: a copy of
-    the data folder must not open itself."""
+    the data folder must not open itself. `kafka_prefix` stands before every topic and user of this installation.
+    `backup_hours`: no backup is older than this when a newer one is made; so long a partner's topic keeps what was
+    admitted, so that a database restored from it can admit it again."""
 
     engine: Literal["embedded", "kafka"] = "embedded"
     data: Path = Path("woonketen-data")
     database: str | None = None
+    database_password_file: Path | None = None
     kafka: str | None = None
     kafka_user: str | None = None
     kafka_password_file: Path | None = None
     kafka_security: Literal["plaintext", "sasl_plaintext", "sasl_ssl"] = "sasl_ssl"
+    kafka_prefix: str = ""
+    backup_hours: int = 48
     kek_file: Path | None = None
     ledger: Path | None = None
     policy: Path | None = None
     indicators: Path | None = None
     retention: Path | None = None
+    url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_claim: str = "preferred_username"
+    http_rate: float = 50.0
 
     @property
     def kek(self) -> Path:
@@ -56,7 +67,7 @@ def settings(file: Mapping[str, Any], environment: Mapping[str, str]) -> Setting
         if laid_over:
             values[key] = laid_over
     try:
-        return msgspec.convert(values, Settings, dec_hook=_path)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"The configuration has a value of the wrong form: {_field(error)}.") from None
 

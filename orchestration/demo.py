@@ -1,4 +1,5 @@
-"""`make demo`: plays the five programmes as stories and shows, in the terminal, what each party sees.
+"""`make demo`: plays the five programmes as stories and opens the portal on this machine; with `ONCE=1` it shows in the
+terminal what each party sees, and ends.
 
 What is shown is read like any other look: in the person's own role, recorded. The second time nothing is left to play.
 """
@@ -10,15 +11,17 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from woonketen.contracts.errors import ConfigurationError, WoonketenError
 from woonketen.contracts.settings import Settings, settings
 from woonketen.orchestration.platform import Platform, init, open_platform
 from woonketen.orchestration.stories import Story, days_to_play, load, play
 from woonketen.orchestration.tables import print_table, progress
+
+if TYPE_CHECKING:
+    from woonketen.orchestration.web.config import WebConfig
 
 STORIES = Path(__file__).resolve().parent.parent / "tests" / "stories"
 NAMES = ("wooncoach", "zittende_huurders", "buddy", "woonladder", "doorstroom")
@@ -58,14 +61,14 @@ def demo(chosen: Settings, *, once: bool) -> None:
     first = min(story.open_day for story in stories)
     with init(chosen, first, 6, _tell), open_platform(chosen) as platform:
         _play(stories, platform)
-        for story in stories:
+        for story in stories if once else ():
             _show(story, platform)
-        _refused(stories, platform)
-        _go_on(stories, once=once)
-        if not once:
-            with suppress(KeyboardInterrupt):
-                platform.run(until_idle=False)
-            _tell("gestopt")
+        if once:
+            _refused(stories, platform)
+            _go_on(stories)
+    if not once:
+        _portal(stories, chosen)
+        _tell("gestopt")
 
 
 def stop(chosen: Settings) -> None:
@@ -120,7 +123,39 @@ def _refused(stories: Sequence[Story], platform: Platform) -> None:
     print_table(table, ["aantal", *names])
 
 
-def _go_on(stories: Sequence[Story], *, once: bool) -> None:
+def _portal(stories: Sequence[Story], chosen: Settings) -> None:
+    """Opens the portal on this machine, and tells where, and who can be chosen there."""
+    from woonketen.orchestration.web.serve import serve
+    from woonketen.projections.portal.pages import Persona
+
+    questions = {look.user: look.question for story in stories for look in reversed(story.looks)}
+    users = {user.name: user for story in stories for user in story.users}
+    people = [Persona(each.name, each.role, each.org, each.who, questions.get(each.name)) for each in users.values()]
+
+    def ready(config: WebConfig) -> None:
+        _title("Woonketen draait", f"Open {config.url} en kies een persoon. Alle mensen zijn verzonnen.")
+        print_table(
+            [
+                {"wat": "portaal", "adres": config.url},
+                {"wat": "deur voor systemen", "adres": f"{config.url}/events"},
+                {"wat": "beschrijving (OpenAPI)", "adres": f"{config.url}/openapi.json"},
+                {"wat": "stand en cijfers", "adres": f"{config.url}/readyz, {config.url}/metrics"},
+                {"wat": "gegevens op schijf", "adres": str(chosen.data)},
+            ],
+            ["wat", "adres"],
+        )
+        _say("\nWie u kunt zijn:")
+        rows = [{"persoon": each.name, "wie": each.who, "vraag": each.question or ""} for each in people]
+        print_table(rows, ["persoon", "wie", "vraag"])
+        _say(
+            "\nIn een ander venster, in deze map: .venv/bin/woonketen --help"
+            "\nDe vijf verhalen in de terminal: make demo ONCE=1. Ctrl-C stopt alles."
+        )
+
+    serve(chosen, demo=True, next_free=True, personas=people, ready=ready)
+
+
+def _go_on(stories: Sequence[Story]) -> None:
     _title("Verder", "")
     look = stories[0].looks[0]
     _say(
@@ -135,8 +170,6 @@ def _go_on(stories: Sequence[Story], *, once: bool) -> None:
     people = {user.name: user for story in stories for user in story.users}
     for user in people.values():
         _say(f"  {user.name:<24} {user.who}")
-    if not once:
-        _say("\nWoonketen blijft draaien en verwerkt wat binnenkomt; Ctrl-C stopt alles.")
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _erase(
 ) -> Done:
     """`ledger`: where the line is written; None when it stands there."""
     connection, vault = parts.processor, parts.vault
-    log, seals = PostgresLog(connection, vault), Seals(parts.keys)
+    log, seals = PostgresLog(connection, vault, parts.place), Seals(parts.keys)
     known = [bytes.fromhex(kid) for kid in entry.kids]
     with connection.transaction():
         forgetting.lock_positions(connection)

@@ -34,6 +34,7 @@ from woonketen.projections.people import User
 from woonketen.projections.store import PostgresViews
 from woonketen.streams.admission import Admission, Receipt
 from woonketen.streams.log_pg import PostgresLog, verify
+from woonketen.streams.numbers import lag, waiting, workers
 from woonketen.streams.organisations import Organisation
 from woonketen.streams.quarantine import Quarantine
 from woonketen.streams.rebuild import Filled
@@ -80,7 +81,7 @@ class Platform:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._owner, self._processor = parts.owner, parts.processor
-        self._log = PostgresLog(parts.processor, parts.vault)
+        self._log = PostgresLog(parts.processor, parts.vault, parts.place)
 
     # --- organisations, people, links ---
 
@@ -132,7 +133,30 @@ class Platform:
         Again is nothing. Raises `ConfigurationError` for an unknown organisation."""
         left_on = self.admission.leave(org)
         people.end_users(self._owner, org)
+        if self.parts.link is not None:
+            from woonketen.orchestration.kafka import topics
+
+            topics.let_out(self.parts.link, org, self._handed_out)
         return {"org": org, "left_on": left_on.isoformat()}
+
+    def kafka_credentials(self, org: str, *, rotate: bool = False) -> dict[str, Any]:
+        """The organisation's user, topics and rights; the password stands in a file, to hand over. Raises
+        `ConfigurationError` for an unknown organisation, and for one that has left."""
+        if self.parts.link is None:
+            raise ConfigurationError("The embedded engine has no Kafka door.", 'Set `engine = "kafka"`.')
+        organisation = next((each for each in self.admission.organisations() if each.org == org), None)
+        if organisation is None:
+            raise ConfigurationError("There is no such organisation.", "Register it with `woonketen org add`.")
+        if organisation.left_on is not None:
+            raise ConfigurationError("This organisation has left.", "Register it again, if it is back.")
+        from woonketen.orchestration.kafka import topics
+
+        return topics.let_in(self.parts.link, org, self._handed_out, rotate=rotate)
+
+    @property
+    def _handed_out(self) -> Path:
+        """Where passwords of partners lie until they are handed over."""
+        return self.parts.settings.data / "partners"
 
     def add_user(
         self, name: str, org: str, role: str, worker: str | None = None, resident: str | None = None
@@ -149,6 +173,13 @@ class Platform:
         )
         self.names.keep(added.rolname, name)
         return {"user": name, "org": org, "role": role}
+
+    def sessions(self, user: str) -> list[dict[str, Any]]:
+        """Of a person in the portal; no token, only since when and until when."""
+        return people.sessions(self._owner, self.user(user))
+
+    def end_sessions(self, user: str) -> dict[str, Any]:
+        return {"user": user, "ended": people.end_sessions(self._owner, self.user(user))}
 
     def issue_link(self, by: str, subject: str, for_org: str) -> dict[str, Any]:
         code, expires_at = self.admission.issue_link(by, subject, for_org)
@@ -186,7 +217,12 @@ class Platform:
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> dict[str, Any]:
         """The step, until nothing is left or `stop` is set. Raises `NotYours` when the views come from other rules."""
-        done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        if self.parts.link is None:
+            done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+        else:
+            from woonketen.orchestration.running import run_plainly  # who has no Kafka needs no client of it
+
+            done = run_plainly(self.parts, self.parts.link, until_idle=until_idle, stop=stop, on_progress=on_progress)
         return {"admitted": 0, **done}
 
     @cached_property
@@ -212,10 +248,10 @@ class Platform:
 
     # --- looks ---
 
-    def view(self, name: str, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+    def view(self, name: str, user: str | User, resident: str | None = None) -> list[dict[str, Any]]:
         return queries.view(self._owner, self._looker(user), name, resident=resident)
 
-    def warnings(self, user: str, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
+    def warnings(self, user: str | User, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
         whom this person sees now."""
         who = self._looker(user)
@@ -228,7 +264,7 @@ class Platform:
         queries.record_look(self._owner, who, "warnings", refs, ["warnings"])
         return rows
 
-    def explain(self, warning_id: str, user: str, known_on: date | None = None) -> dict[str, Any] | None:
+    def explain(self, warning_id: str, user: str | User, known_on: date | None = None) -> dict[str, Any] | None:
         who = self._looker(user)
         if who.role == "steward":
             return self.residents.explain_feed(warning_id, known_on or self._today() - timedelta(days=1))
@@ -242,7 +278,7 @@ class Platform:
         queries.record_look(self._owner, who, "warnings", [ref], sorted(found))
         return found
 
-    def looks(self, user: str, resident: str | None = None) -> list[dict[str, Any]]:
+    def looks(self, user: str | User, resident: str | None = None) -> list[dict[str, Any]]:
         """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too. `resident`: by the pseudonym
         of this person's own organisation."""
         who = self._user(user)
@@ -252,11 +288,11 @@ class Platform:
         rows = queries.looks(self._owner, who, ref)
         return [row | {"sentence": labels.look(row, TOWN)} for row in rows] if who.role == "bewoner" else rows
 
-    def decisions(self, user: str) -> list[dict[str, Any]]:
+    def decisions(self, user: str | User) -> list[dict[str, Any]]:
         """For a steward every request and its answer, in the form of the Authorization Decision Log."""
         return queries.decisions(self._owner, self._user(user))
 
-    def who_looked(self, user: str, look_id: str, reason: str) -> list[dict[str, Any]]:
+    def who_looked(self, user: str | User, look_id: str, reason: str) -> list[dict[str, Any]]:
         """The people behind a look, for a steward; the resident sees that it was asked."""
         rows = queries.who_looked(self._owner, self._user(user), look_id, reason)
         return [
@@ -280,7 +316,7 @@ class Platform:
     def names(self) -> Names:
         return Names(self._processor, self.parts.keys)
 
-    def export(self, user: str) -> dict[str, Any]:
+    def export(self, user: str | User) -> dict[str, Any]:
         """Everything that is held about a resident, for that resident. The looks in it are those up to now."""
         who = self._user(user)
         ref, day = resident_of(who), self.open_day()
@@ -298,7 +334,7 @@ class Platform:
             "looks": self.looks(user),
         }
 
-    def answer(self, warning_id: str, user: str, kind: str, reason: str) -> dict[str, Any]:
+    def answer(self, warning_id: str, user: str | User, kind: str, reason: str) -> dict[str, Any]:
         """`acknowledged` by a professional, `contested` by the resident: an event of the platform on their behalf."""
         who = self._user(user)
         if (kind == "contested") != (who.role == "bewoner"):
@@ -316,7 +352,7 @@ class Platform:
     def put_contact(self, org: str, signal_id: str, data: bytes) -> str:
         return self.contacts.put(org, signal_id, data)
 
-    def fetch_contact(self, handle: str, user: str) -> dict[str, Any] | None:
+    def fetch_contact(self, handle: str, user: str | User) -> dict[str, Any] | None:
         """For who has a row with this handle, once; that row's look is on record by then."""
         rows = queries.view(self._owner, self._user(user), "schuldhulp")
         if not any(row["contact_handle"] == handle for row in rows):
@@ -327,7 +363,7 @@ class Platform:
     def contacts(self) -> Contacts:
         return Contacts(self._processor, self.parts.keys)
 
-    def evidence(self, lease_id: str, user: str) -> dict[str, Any]:
+    def evidence(self, lease_id: str, user: str | User) -> dict[str, Any]:
         """For the corporation whose lease it is."""
         who = self._user(user)
         ref = queries.resident_of_lease(self._owner, who, lease_id)
@@ -386,15 +422,35 @@ class Platform:
     # --- the log ---
 
     def log_stats(self) -> list[dict[str, Any]]:
+        """Per partition; on the scaled engine also what Kafka has not acknowledged, and since when it waits."""
         positions = self._views.positions()
-        return [
+        rows = [
             {"partition": partition, "end": end, "applied": positions.get(partition, 0),
              "lag": end - positions.get(partition, 0)}
             for partition, end in sorted(self._log.ends().items())
         ]  # fmt: skip
+        if self.parts.link is None:
+            return rows
+        unsent = {each["partition"]: each for each in waiting(self._processor)}
+        whose = {partition: each["worker"] for each in workers(self._processor) for partition in each["partitions"]}
+        return [row | unsent.get(row["partition"], {}) | {"worker": whose.get(row["partition"])} for row in rows]
+
+    def worker_stats(self) -> list[dict[str, Any]]:
+        """The workers of the step: what each has, and how often the partitions were shared out anew."""
+        return workers(self._processor) if self.parts.link is not None else []
+
+    def door_stats(self) -> list[dict[str, Any]]:
+        """Per organisation that comes in by Kafka: what was admitted, what waits, what it is still to be told."""
+        return lag(self._processor) if self.parts.link is not None else []
 
     def log_verify(self) -> dict[str, Any]:
-        result: dict[str, Any] = msgspec.to_builtins(verify(self._processor, self.parts.vault))
+        if self.parts.link is None:
+            found = verify(self._processor, self.parts.vault)
+        else:
+            from woonketen.streams.compared import verify_kafka
+
+            found = verify_kafka(self._processor, self.parts.vault, self.parts.link)
+        result: dict[str, Any] = msgspec.to_builtins(found)
         return result
 
     def rebuild(
@@ -433,7 +489,7 @@ class Platform:
 
     @property
     def _source(self) -> rebuilding.Source:
-        return rebuilding.Source(self.parts.dsn, self.parts.keys.packed, *self.parts.rulebook.texts)
+        return rebuilding.Source(self.parts.dsn, self.parts.keys.packed, *self.parts.rulebook.texts, self.parts.link)
 
     def rebuild_back(self) -> dict[str, Any]:
         """Shows the set again that was read before the last swap."""
@@ -448,13 +504,13 @@ class Platform:
     def _today(self) -> date:
         return queries.today(self._owner)
 
-    def user(self, name: str) -> User:
-        """Raises `ConfigurationError` for a name that was never added."""
-        return people.find_user(self._owner, name)
+    def user(self, who: str | User) -> User:
+        """By name, or as it was found already. Raises `ConfigurationError` for a name that was never added."""
+        return who if isinstance(who, User) else people.find_user(self._owner, who)
 
     _user = user
 
-    def _looker(self, name: str) -> User:
+    def _looker(self, name: str | User) -> User:
         """Who reads now; what was opened in an emergency and may no longer be is closed first."""
         who = self.user(name)
         self.rights.check_glass(who)

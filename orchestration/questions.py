@@ -70,6 +70,7 @@ def of_resident(asked: Question, kinds: Mapping[str, str], world: World, facts: 
 
 _REASONS = {"no_rule": 0, "rule": 1, "never_asked": 2}
 """Of several denials the one that says most."""
+_PEER = "ervaringsdeskundige"
 _NOBODY = "?"
 """A publisher that is not the recipient."""
 
@@ -111,7 +112,8 @@ def _workers(role: str, org: str, facts: Facts) -> list[str | None]:
     if role == "vrijwilliger":
         actions = [action for fact in facts.of("plan.agreed") for action in fact.data.actions]
         actions += [fact.data.action for fact in facts.of("action.added")]
-        return sorted({each.worker for each in actions if each.owner == org and each.worker})
+        peers = {fact.data.worker for fact in facts.of("coach.assigned") if fact.org == org and fact.data.role == _PEER}
+        return sorted({each.worker for each in actions if each.owner == org and each.worker} | peers)
     return []
 
 

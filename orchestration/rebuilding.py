@@ -17,9 +17,10 @@ from woonketen.projections import sets
 from woonketen.projections.store import PostgresViews, count_differences
 from woonketen.streams.catch_up import finish, follow
 from woonketen.streams.code import code_of
-from woonketen.streams.course import Parts
+from woonketen.streams.course import Parts, Streaming
+from woonketen.streams.kafka_link import Link
 from woonketen.streams.kek import Keys
-from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.log_pg import EMBEDDED, SCALED, Place, PostgresLog
 from woonketen.streams.rebuild import Filled, fill
 from woonketen.streams.vault import PostgresVault
 from woonketen.streams.worker import Worker
@@ -31,12 +32,17 @@ _KEYS_IN_MEMORY = 2_000  # a rebuild opens a resident's facts once and never com
 @dataclass(frozen=True)
 class Source:
     """What a process needs to read the log and write views, in a form that can be sent to another one. `policy` and
-    `indicators` are the texts of the files."""
+    `indicators` are the texts of the files; `link` is set where Kafka holds the log."""
 
     dsn: str = field(repr=False)
     kek: bytes = field(repr=False)
     policy: str = field(repr=False)
     indicators: str = field(repr=False)
+    link: Link | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> Place:
+        return EMBEDDED if self.link is None else SCALED
 
     @property
     def code(self) -> str:
@@ -61,7 +67,7 @@ def make_worker(source: Source, partitions: int) -> Iterator[Worker]:
         vault = PostgresVault(connection, keys)
         yield Worker(
             connection,
-            PostgresLog(connection, vault),
+            PostgresLog(connection, vault, source.place),
             vault,
             PostgresViews(connection, source.code),
             policy=policy.load(source.policy),
@@ -69,6 +75,14 @@ def make_worker(source: Source, partitions: int) -> Iterator[Worker]:
             pseudonym_key=keys.minted,
             partitions=partitions,
         )
+
+
+def _stream(source: Source, reading: psycopg.Connection[Any], vault: PostgresVault) -> Streaming:
+    if source.link is None:
+        return PostgresLog(reading, vault)
+    from woonketen.streams.staged import Staged  # who has no Kafka needs no client of it
+
+    return Staged(reading, vault, source.link)
 
 
 @contextmanager
@@ -84,10 +98,10 @@ def make_parts(source: Source, into: str) -> Iterator[Parts]:
         vault = PostgresVault(connection, keys, cached=_KEYS_IN_MEMORY)
         yield Parts(
             connection=connection,
-            log=PostgresLog(connection, vault),
+            log=PostgresLog(connection, vault, source.place),
             vault=vault,
             views=PostgresViews(connection, source.code, into),
-            stream=PostgresLog(reading, vault),
+            stream=_stream(source, reading, vault),
             policy=policy.load(source.policy),
             rules=indicators.load(source.indicators),
             pseudonym_key=keys.minted,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from woonketen.contracts import indicators, policy
 from woonketen.contracts.errors import ConfigurationError, Unreachable
@@ -22,15 +23,16 @@ from woonketen.orchestration.postgres import open_database
 from woonketen.projections import sets
 from woonketen.projections.migrate import Migration, check_schema, migrate
 from woonketen.streams import erasures, log_pg
-from woonketen.streams.admission import prepare
+from woonketen.streams.admission import check_engine, prepare
 from woonketen.streams.code import code_of
+from woonketen.streams.kafka_link import Link, link_of
 from woonketen.streams.kek import Keys, load_kek, make_kek
 from woonketen.streams.ledger import Ledger
 from woonketen.streams.vault import PostgresVault
 
 PROCESSOR = "woonketen_processor"
 _OPEN = 0x776B_0020
-_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"))
+_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"), (40, "window"), (50, "told"))
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Rulebook:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a platform is made of. `owner` may make roles and views; `processor` has the processor's role."""
+    """What a platform is made of. `owner` may make roles and views; `processor` has the processor's role; `link` leads to
+    Kafka where that is the engine."""
 
     settings: Settings
     dsn: str = field(repr=False)
@@ -58,12 +61,30 @@ class Parts:
     processor: psycopg.Connection[Any]
     vault: PostgresVault
     ledger: Ledger
+    link: Link | None = None
+
+    @property
+    def place(self) -> log_pg.Place:
+        return log_pg.place_of(self.settings.engine)
 
 
 def migrations() -> list[Migration]:
     """Those of log, vault and admission; the projections know their own."""
     folder = files("woonketen.streams")
     return [(f"{number:04}_{name}", (folder / f"{name}.sql").read_text("utf-8")) for number, name in _STREAMS]
+
+
+def dsn_of(settings: Settings) -> str | None:
+    """Where the database is, with the password out of its file: a secret that is mounted stays out of environments."""
+    if settings.database is None or settings.database_password_file is None:
+        return settings.database
+    try:
+        password = settings.database_password_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(
+            f"{settings.database_password_file} cannot be read.", "Mend `database_password_file`."
+        ) from None
+    return make_conninfo(settings.database, password=password)
 
 
 def rulebook(settings: Settings) -> Rulebook:
@@ -78,10 +99,10 @@ def prepared(
     settings: Settings, open_day: date, partitions: int, say: Callable[[str], None]
 ) -> Iterator[dict[str, Any]]:
     """Everything that has to be there, made where it is not; kept open. Yields what stands now."""
-    _embedded_only(settings)
     rules = rulebook(settings)
+    link = _link(settings)
     with (
-        open_database(settings.data, settings.database, say=say) as database,
+        open_database(settings.data, dsn_of(settings), say=say) as database,
         psycopg.connect(database.dsn, autocommit=True) as owner,
     ):
         _refuse_lost_key(owner, settings)
@@ -92,8 +113,14 @@ def prepared(
             say(f"made the erasure ledger {ledger.path}: keep a copy of it apart from the backups")
         keys = load_kek(settings.kek, settings.data)
         version = migrate(owner, migrations())
-        prepare(owner, open_day, log_pg.make_partitions(owner, partitions))
-        sets.prepare(owner, rules.code, range(partitions))
+        there = log_pg.make_partitions(owner, partitions)
+        if link is not None:
+            from woonketen.orchestration.kafka import topics
+
+            topics.prepare(link, there)
+        prepare(owner, open_day, there, settings.engine)
+        check_engine(owner, settings.engine)
+        sets.prepare(owner, rules.code, range(there))
         with owner.transaction():
             owner.execute(f"SET LOCAL ROLE {PROCESSOR}")
             PostgresVault(owner, keys).check()
@@ -110,16 +137,17 @@ def prepared(
 def opened(settings: Settings, *, before_replay: bool = False, alone: bool = False) -> Iterator[Parts]:
     """The parts on a database that answers, with a schema and a key that fit, in which every erasure of the ledger is
     done (`before_replay`: those that do them). `alone`: nobody else has it open meanwhile."""
-    _embedded_only(settings)
+    link = _link(settings)
     if settings.database is None and not settings.data.is_dir():
         raise ConfigurationError(f"There is no installation in {settings.data}.", "Run `woonketen init`.")
     load_kek(settings.kek, settings.data)  # before a server is started for nothing
     with (
-        open_database(settings.data, settings.database) as database,
+        open_database(settings.data, dsn_of(settings)) as database,
         psycopg.connect(database.dsn, autocommit=True) as owner,
         psycopg.connect(database.dsn, autocommit=True) as processor,
     ):
         check_schema(owner, migrations())
+        check_engine(owner, settings.engine)
         _share(owner, alone)
         keys = load_kek(settings.kek, settings.data)  # again: nobody changes it from here on
         processor.execute(f"SET ROLE {PROCESSOR}")
@@ -132,7 +160,7 @@ def opened(settings: Settings, *, before_replay: bool = False, alone: bool = Fal
                 f"{len(waiting)} erasures of the ledger are not done in this database.",
                 "Run `woonketen ledger replay`.",
             )
-        yield Parts(settings, database.dsn, keys, rulebook(settings), owner, processor, vault, ledger)
+        yield Parts(settings, database.dsn, keys, rulebook(settings), owner, processor, vault, ledger, link)
 
 
 def _share(owner: psycopg.Connection[Any], alone: bool) -> None:
@@ -146,9 +174,8 @@ def _share(owner: psycopg.Connection[Any], alone: bool) -> None:
         )
 
 
-def _embedded_only(settings: Settings) -> None:
-    if settings.engine != "embedded":
-        raise ConfigurationError(f"This release has no engine {settings.engine}.", 'Set `engine = "embedded"`.')
+def _link(settings: Settings) -> Link | None:
+    return link_of(settings) if settings.engine == "kafka" else None
 
 
 def _refuse_lost_key(owner: psycopg.Connection[Any], settings: Settings) -> None:

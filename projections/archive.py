@@ -16,6 +16,8 @@ from woonketen.projections.database import told
 
 _SCHEMAS = ("log", "vault", "admission", "looks", "figures")
 _GATE = ("installation", "viewer", "feed_silent", "name", "request")
+_WEB = ("client_key",)
+"""Partners' public keys; who was signed in is not brought back."""
 
 
 def tables(owner: psycopg.Connection[Any]) -> dict[str, list[str]]:
@@ -25,9 +27,10 @@ def tables(owner: psycopg.Connection[Any]) -> dict[str, list[str]]:
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
         " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition"
-        " AND (n.nspname = ANY (%s) OR (n.nspname = 'gate' AND c.relname = ANY (%s)))"
+        " AND (n.nspname = ANY (%s) OR (n.nspname = 'gate' AND c.relname = ANY (%s))"
+        " OR (n.nspname = 'web' AND c.relname = ANY (%s)))"
         " GROUP BY 1 ORDER BY 1",
-        [list(_SCHEMAS), list(_GATE)],
+        [list(_SCHEMAS), list(_GATE), list(_WEB)],
     ).fetchall()
     return dict(rows)
 

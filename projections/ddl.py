@@ -184,22 +184,33 @@ def _people(in_set: str, shape: Shape) -> Iterator[str]:
     yield f"CREATE TABLE {table} ({unseen}, {_columns(shape)}{role});"
     yield f"CREATE INDEX ON {table} (v_ref); CREATE INDEX ON {table} (v_org, v_worker);"
     yield from _closed(table)
+    yield from _told(table, shape.name)
     for group, condition in _conditions(shape.name):
         yield (
             f"CREATE POLICY {group} ON {table} FOR SELECT TO woonketen_{shape.name} USING ({condition}"
-            f" AND NOT v_ref = ANY (coalesce((SELECT gate.hidden('{in_set}')), '{{}}')));"
+            f" AND NOT v_id = ANY (coalesce((SELECT gate.hidden_rows('{in_set}', '{shape.name}')), '{{}}')));"
         )
     for group, condition in _glass(shape.name):
         yield (
             f"CREATE POLICY glass_{group} ON {table} FOR SELECT TO woonketen_{shape.name} USING ({condition}"
-            f" AND NOT v_ref = ANY (coalesce((SELECT gate.hidden('{in_set}')), '{{}}')));"
+            f" AND NOT v_id = ANY (coalesce((SELECT gate.hidden_rows('{in_set}', '{shape.name}')), '{{}}')));"
         )
     yield f"GRANT SELECT ({', '.join(_READABLE)}, {_names(shape)}) ON {table} TO woonketen_{shape.name};"
     if shape.name == "bewoner":
         yield f"GRANT SELECT (consents) ON {table} TO woonketen_gate;"
-    yield f"GRANT SELECT (v_id, v_ref) ON {table} TO woonketen_gate;"
+    yield f"GRANT SELECT (v_id, v_ref, v_org, v_worker, v_district) ON {table} TO woonketen_gate;"
     yield f"CREATE POLICY measure ON {table} FOR SELECT TO woonketen_measure USING (true);"
     yield f"CREATE POLICY gate ON {table} FOR SELECT TO woonketen_gate USING (true);"
+
+
+def _told(table: str, name: str) -> Iterator[str]:
+    """Whose rows changed, for the pages that are open (0151_changes.sql)."""
+    whose = "resident" if name == "bewoner" else "organisation"
+    for verb, rows in (("INSERT", "NEW"), ("DELETE", "OLD")):
+        yield (
+            f"CREATE TRIGGER told_{verb.lower()} AFTER {verb} ON {table} REFERENCING {rows} TABLE AS changed"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_changes('{whose}');"
+        )
 
 
 def _conditions(name: str) -> Iterator[tuple[str, str]]:

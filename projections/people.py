@@ -96,6 +96,27 @@ def find_user(owner: psycopg.Connection[Any], name: str) -> User:
     return found
 
 
+def sessions(owner: psycopg.Connection[Any], user: User) -> list[dict[str, Any]]:
+    """In the portal, the latest first. Nothing by which one could go on with it."""
+    with told(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
+        rows = owner.execute(
+            "SELECT signed_in_at, seen_at, until, purpose FROM web.session WHERE rolname = %s AND until > now()"
+            " ORDER BY signed_in_at DESC",
+            [user.rolname],
+        ).fetchall()
+    names = ("signed_in_at", "seen_at", "until")
+    return [
+        {name: at.isoformat(timespec="seconds") for name, at in zip(names, row, strict=False)} | {"purpose": row[3]}
+        for row in rows
+    ]
+
+
+def end_sessions(owner: psycopg.Connection[Any], user: User) -> int:
+    """Ends all of a person's sessions. Returns how many."""
+    with told(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
+        return owner.execute("DELETE FROM web.session WHERE rolname = %s", [user.rolname]).rowcount
+
+
 def make_roles(owner: psycopg.Connection[Any]) -> None:
     """The roles of everybody who may look, where the server has none of them: its tables came from a backup."""
     with told(), owner.transaction():

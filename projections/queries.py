@@ -36,20 +36,19 @@ def view(owner: psycopg.Connection[Any], user: User, name: str, *, resident: str
     """
     _refuse_others(owner, user, name)
     if name == "looks":
-        with _looking(owner, user) as cursor:
-            rows = _fetch(cursor, "SELECT * FROM view_looks.looks ORDER BY at DESC")
-            _record(cursor, "looks", [], _fields("looks"))
+        with looking(owner, user) as cursor:
+            rows = fetch(cursor, "SELECT * FROM view_looks.looks ORDER BY at DESC")
+            record(cursor, "looks", [], fields("looks"))
         return rows
     condition, values = _one_resident(name, resident)
-    with _looking(owner, user) as cursor:
+    with looking(owner, user) as cursor:
         if name in PEOPLE:
-            rows = _fetch(cursor, f"SELECT * FROM view_{name}.with_id{condition} ORDER BY {_sort(name)}", values)
+            rows = fetch(cursor, f"SELECT * FROM view_{name}.with_id{condition} ORDER BY {_sort(name)}", values)
         else:
-            rows = _fetch(cursor, f"SELECT * FROM view_{name}.{name}")
+            rows = fetch(cursor, f"SELECT * FROM view_{name}.{name}")
         ids = [row.pop("v_id") for row in rows] if name in PEOPLE else []
-        _record(cursor, name, ids, _fields(name))
-    struct = {**PERSON_VIEWS, **OTHER_VIEWS}[name]
-    return [_in_order(row, struct) for row in rows]
+        record(cursor, name, ids, fields(name))
+    return [in_order(row, name) for row in rows]
 
 
 def warnings(
@@ -62,10 +61,10 @@ def warnings(
         where = f"{where} AND" if where else " WHERE"
         where += " state <> ALL (%s)"
         values = [*values, list(_CLOSED)]
-    with _looking(owner, user) as cursor:
-        rows = _fetch(cursor, f"SELECT * FROM view_warnings.with_id{where} ORDER BY {_sort('warnings')}", values)
+    with looking(owner, user) as cursor:
+        rows = fetch(cursor, f"SELECT * FROM view_warnings.with_id{where} ORDER BY {_sort('warnings')}", values)
         ids = [row.pop("v_id") for row in rows]
-        _record(cursor, "warnings", ids, _fields("warnings"))
+        record(cursor, "warnings", ids, fields("warnings"))
     return rows
 
 
@@ -78,18 +77,18 @@ def looks(owner: psycopg.Connection[Any], user: User, ref: bytes | None = None) 
         with told():
             found = owner.execute("SELECT encode(gate.looks_id(%b), 'hex')", [ref]).fetchone()
         where, values = " WHERE data_subject_id = %s", list(found or ())
-    with _looking(owner, user) as cursor:
-        rows = _fetch(cursor, f"SELECT * FROM view_looks.ldv{where} ORDER BY start_time, span_id", values)
-        _record(cursor, "looks", [], _fields("looks"))
+    with looking(owner, user) as cursor:
+        rows = fetch(cursor, f"SELECT * FROM view_looks.ldv{where} ORDER BY start_time, span_id", values)
+        record(cursor, "looks", [], fields("looks"))
     return [_ldv(row) for row in rows]
 
 
 def decisions(owner: psycopg.Connection[Any], user: User) -> list[Row]:
     """Every request and its answer, for a steward, in the form of the Authorization Decision Log; denials too."""
     _refuse_others(owner, user, "looks" if user.role == "steward" else "decisions")
-    with _looking(owner, user) as cursor:
-        rows = [_adl(row) for row in _fetch(cursor, "SELECT * FROM view_looks.decisions ORDER BY at, span_id")]
-        _record(cursor, "decisions", [], ["request", "response"])
+    with looking(owner, user) as cursor:
+        rows = [_adl(row) for row in fetch(cursor, "SELECT * FROM view_looks.decisions ORDER BY at, span_id")]
+        record(cursor, "decisions", [], ["request", "response"])
     return rows
 
 
@@ -101,19 +100,19 @@ def who_looked(owner: psycopg.Connection[Any], user: User, look_id: str, reason:
         look = bytes.fromhex(look_id)
     except ValueError:
         raise ConfigurationError("That is no id of a look.", "Give a span_id or a trace_id of `looks`.") from None
-    with _looking(owner, user) as cursor, _recording():
-        return _fetch(cursor, "SELECT * FROM gate.who_looked(%b, %s)", [look, reason])
+    with looking(owner, user) as cursor, _recording():
+        return fetch(cursor, "SELECT * FROM gate.who_looked(%b, %s)", [look, reason])
 
 
 def resident_of_warning(owner: psycopg.Connection[Any], user: User, warning_id: str) -> bytes | None:
     """Whose warning it is, if this person sees it; for the program itself, which then explains it from the log. Not a
     look: `record_look` is, with what is shown of it."""
     _refuse_others(owner, user, "warnings")
-    with _looking(owner, user) as cursor:
-        rows = _fetch(cursor, "SELECT v_id FROM view_warnings.with_id WHERE id = %s", [warning_id])
+    with looking(owner, user) as cursor:
+        rows = fetch(cursor, "SELECT v_id FROM view_warnings.with_id WHERE id = %s", [warning_id])
         cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
         for row in rows:
-            live = _fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
+            live = fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
             query = sql.SQL("SELECT v_ref FROM {} WHERE v_id = %b").format(sql.Identifier(live, "warnings"))
             cursor.execute(query, [row["v_id"]])
             found = cursor.fetchone()
@@ -126,10 +125,10 @@ def resident_of_lease(owner: psycopg.Connection[Any], user: User, lease_id: str)
     """Whose lease it is, if this person has it in view `corporatie`; for the program itself. Not a look:
     `record_look` is."""
     _refuse_others(owner, user, "corporatie")
-    with _looking(owner, user) as cursor:
-        rows = _fetch(cursor, "SELECT v_id FROM view_corporatie.with_id WHERE lease_id = %s", [lease_id])
+    with looking(owner, user) as cursor:
+        rows = fetch(cursor, "SELECT v_id FROM view_corporatie.with_id WHERE lease_id = %s", [lease_id])
         cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
-        live = _fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
+        live = fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
         query = sql.SQL("SELECT v_ref FROM {} WHERE v_id = ANY(%b)").format(sql.Identifier(live, "corporatie"))
         found = cursor.execute(query, [[row["v_id"] for row in rows]]).fetchone()
     return None if found is None else bytes(found["v_ref"])
@@ -181,7 +180,7 @@ def _sort(name: str) -> str:
 
 
 @contextmanager
-def _looking(owner: psycopg.Connection[Any], user: User) -> Iterator[psycopg.Cursor[Row]]:
+def looking(owner: psycopg.Connection[Any], user: User) -> Iterator[psycopg.Cursor[Row]]:
     """A transaction in the person's role; what was read in it may be shown only when it has committed."""
     with told(), owner.transaction(), owner.cursor(row_factory=dict_row) as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
@@ -189,7 +188,7 @@ def _looking(owner: psycopg.Connection[Any], user: User) -> Iterator[psycopg.Cur
         yield cursor
 
 
-def _record(cursor: psycopg.Cursor[Row], name: str, ids: Sequence[bytes], fields: Sequence[str]) -> None:
+def record(cursor: psycopg.Cursor[Row], name: str, ids: Sequence[bytes], fields: Sequence[str]) -> None:
     with _recording():
         cursor.execute("SELECT gate.record_look(%s, %b, %s)", [name, list(ids), list(fields)])
 
@@ -202,20 +201,20 @@ def _recording() -> Iterator[None]:
         raise Unreachable("The look cannot be recorded, so nothing is shown.", "Mend the database.") from None
 
 
-def _fetch(cursor: psycopg.Cursor[Row], query: str, values: Sequence[Any] = ()) -> list[Row]:
+def fetch(cursor: psycopg.Cursor[Row], query: str, values: Sequence[Any] = ()) -> list[Row]:
     cursor.execute(query, values)
     return cursor.fetchall()
 
 
-def _fields(name: str) -> list[str]:
+def fields(name: str) -> list[str]:
     if name in PEOPLE:
         return [field for field, _ in PEOPLE[name].fields]
     return list(OTHER_VIEWS[name].__struct_encode_fields__)
 
 
-def _in_order(row: Row, struct: Any) -> Row:
+def in_order(row: Row, view: str) -> Row:
     """JSON in the database forgets the order of keys; here each object gets its struct's again."""
-    hints = _hints(struct)
+    hints = _hints({**PERSON_VIEWS, **OTHER_VIEWS}[view])
     return {name: _ordered(value, hints.get(name)) for name, value in row.items()}
 
 
@@ -277,11 +276,11 @@ def residents_of(owner: psycopg.Connection[Any], user: User) -> list[bytes]:
     """The residents of whom this person sees a row now; for the program itself, which then looks back in the log. Not a
     look: `record_look` is."""
     found: set[bytes] = set()
-    with _looking(owner, user) as cursor:
+    with looking(owner, user) as cursor:
         for name in sorted(set(VIEWS_OF[user.role]) & set(PERSON_VIEWS)):
-            ids = [row["v_id"] for row in _fetch(cursor, f"SELECT v_id FROM view_{name}.with_id")]
+            ids = [row["v_id"] for row in fetch(cursor, f"SELECT v_id FROM view_{name}.with_id")]
             cursor.execute("RESET ROLE; SET LOCAL ROLE woonketen_processor")
-            live = _fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
+            live = fetch(cursor, "SELECT name FROM gate.set WHERE live")[0]["name"]
             query = sql.SQL("SELECT DISTINCT v_ref FROM {} WHERE v_id = ANY(%b)").format(sql.Identifier(live, name))
             found |= {bytes(row["v_ref"]) for row in cursor.execute(query, [ids]).fetchall()}
             cursor.execute(sql.SQL("RESET ROLE; SET LOCAL ROLE {}").format(sql.Identifier(user.rolname)))

@@ -16,16 +16,17 @@ import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
-from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.envelope import Sources
+from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.ports import LogWriter, Vault
-from woonketen.streams import arrivals, changes, links, organisations
+from woonketen.streams import arrivals, changes, links, organisations, positions
 from woonketen.streams.admit import WAITING, Accepted, Duplicate, Parked, Refused, Verdict
 from woonketen.streams.arrivals import Arrival, Turned
 from woonketen.streams.database import told
-from woonketen.streams.envelope import Sources
 from woonketen.streams.kek import Keys
 from woonketen.streams.organisations import Organisation
 from woonketen.streams.parking import open_parked
+from woonketen.streams.positions import Door
 from woonketen.streams.sitting import Sitting
 from woonketen.streams.standing import AgreementRow, Seals, by_party, load_agreements
 
@@ -54,6 +55,14 @@ class Receipt(msgspec.Struct, frozen=True):
     mend: str | None
     at: datetime
     line: int
+
+
+class At(msgspec.Struct, frozen=True):
+    """Where a batch of messages comes from: the position that it was read on from, and the offset of each."""
+
+    door: Door
+    since: int
+    offsets: list[int]
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -106,8 +115,32 @@ class Admission:
             yield from self._take(org, read)
             first += len(batch)
 
-    def _take(self, org: str, read: Sequence[Arrival | Turned]) -> list[Receipt]:
+    def deliver(
+        self, org: str, messages: Sequence[tuple[int, bytes | Refused]], door: Door, since: int
+    ) -> list[Receipt]:
+        """A batch from one partition of a partner's topic: offset and line of each, or why it is none, as read on from
+        the offset `since`. Position, verdicts and the receipts of what was refused are one transaction; what an earlier
+        one took is passed over. The receipts' `line` counts from 1 in `messages`. Raises `ConfigurationError` for an
+        unknown organisation, `Unreachable` where messages before `since` were not taken."""
+        publisher = self._organisation(org)
+        sources = Sources(publisher.sources)
+        read: list[Arrival | Turned] = []
+        for line, (_, text) in enumerate(messages, 1):
+            if publisher.left_on is not None:
+                read.append(_stopped(line))
+            elif isinstance(text, Refused):
+                read.append(Turned(line, text, None, None, None))
+            else:
+                read.append(arrivals.read(text, line, org, publisher.kind, sources, self._seals))
+        return self._take(org, read, At(door, since, [offset for offset, _ in messages]))
+
+    def _take(self, org: str, read: Sequence[Arrival | Turned], at: At | None = None) -> list[Receipt]:
         with self._sitting() as sitting:
+            if at is not None:
+                following = positions.claim(self._connection, at.door, org)
+                if following < at.since:
+                    raise Unreachable("The position of a partner's topic was set back.", "It is read again from there.")
+                read = [each for each in read if at.offsets[_line(each) - 1] >= following]
             sitting.take(read)
             receipts = [_receipt(each, sitting.verdicts, sitting.now) for each in read]
             for status, n in Counter(receipt.status for receipt in receipts).items():
@@ -119,6 +152,10 @@ class Admission:
                 if isinstance(verdict, Refused):
                     short = each.type if isinstance(each, Turned) else each.candidate.contract.type
                     sitting.changes.refusals.append(changes.Refusal(org, short, verdict))
+            if at is not None and read:
+                positions.move(self._connection, at.door, at.offsets[-1] + 1)
+                refusals = [receipt for receipt in receipts if receipt.status == "refused"]
+                positions.reply(self._connection, self._seals, org, [_reply(each, at) for each in refusals])
         return receipts
 
     def receipts(self, org: str) -> list[dict[str, Any]]:
@@ -246,7 +283,23 @@ class Admission:
                 self._connection, self._seals, settings.open_day, self._now(), kinds, agreed, by_party(agreed)
             )
             yield sitting
-            changes.write(sitting.finish(), self._connection, self._vault, self._log, settings.partitions)
+            finished = sitting.finish()
+            self._tell_doors(finished)
+            changes.write(finished, self._connection, self._vault, self._log, settings.partitions)
+
+    def _tell_doors(self, finished: changes.Changes) -> None:
+        """What was parked and is refused after all, for partners who come in by Kafka."""
+        refused = [each for each in finished.outcomes if each.verdict is not None]
+        if not refused:
+            return
+        listening = positions.organisations(self._connection)
+        for each in refused:
+            if each.org in listening and each.verdict is not None:
+                source, event_id = _memo.decode(self._seals.open(each.memo, each.key))
+                verdict = each.verdict
+                told = _told(source, event_id, "refused", (verdict.reason, verdict.detail, verdict.mend),
+                             finished.now.isoformat())  # fmt: skip
+                positions.reply(self._connection, self._seals, each.org, [told])
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -271,13 +324,25 @@ class Admission:
         return found
 
 
-def prepare(connection: psycopg.Connection[Any], open_day: date, partitions: int) -> None:
-    """Sets the first open day and the number of partitions, once, as the database's owner. Safe to repeat."""
+def prepare(connection: psycopg.Connection[Any], open_day: date, partitions: int, engine: str = "embedded") -> None:
+    """Sets the first open day, the number of partitions and the engine, once, as the database's owner. Safe to
+    repeat."""
     with told():
         connection.execute(
-            "INSERT INTO admission.settings (open_day, first_day, partitions) VALUES (%s, %s, %s)"
+            "INSERT INTO admission.settings (open_day, first_day, partitions, engine) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING",
-            [open_day, open_day, partitions],
+            [open_day, open_day, partitions, engine],
+        )
+
+
+def check_engine(connection: psycopg.Connection[Any], engine: str) -> None:
+    """Raises `ConfigurationError` for a database whose log lies on the other engine."""
+    with told():
+        row = connection.execute("SELECT engine FROM admission.settings").fetchone()
+    if row is not None and row[0] != engine:
+        raise ConfigurationError(
+            f"The log of this database is on the engine {row[0]}, and the settings say {engine}.",
+            f'Set `engine = "{row[0]}"`, or move the log with `woonketen log copy`.',
         )
 
 
@@ -320,8 +385,14 @@ def _receipt(each: Arrival | Turned, verdicts: dict[int, Verdict], at: datetime)
     return Receipt(source, event_id, "refused", verdict.reason, verdict.detail, verdict.mend, at, line)
 
 
+def _reply(receipt: Receipt, at: At) -> dict[str, Any]:
+    why = (receipt.reason, receipt.detail, receipt.mend)
+    told = _told(receipt.source, receipt.id, receipt.status, why, receipt.at.isoformat())
+    return {**told, "partition": at.door.partition, "offset": at.offsets[receipt.line - 1]}
+
+
 def _told(
-    source: str, event_id: str, status: str, why: tuple[str | None, str | None, str | None], at: str
+    source: str | None, event_id: str | None, status: str, why: tuple[str | None, str | None, str | None], at: str
 ) -> dict[str, Any]:
     reason, detail, mend = why
     return {

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from woonketen.contracts import catalogue
+from woonketen.contracts import catalogue, envelope
 from woonketen.contracts.catalogue import KIND_LETTER, Contract
 from woonketen.contracts.errors import (
     ConflictingDuplicate,
@@ -25,7 +25,6 @@ from woonketen.contracts.errors import (
     SchemaError,
 )
 from woonketen.contracts.facts import Event, event_key
-from woonketen.streams import envelope
 
 WaitsFor = Literal["link", "enrolment", "agreement", "efforts", "original"]
 

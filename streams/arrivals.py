@@ -6,10 +6,10 @@ from datetime import date
 
 import msgspec
 
+from woonketen.contracts import envelope
+from woonketen.contracts.envelope import Sources
 from woonketen.contracts.errors import Refusal
-from woonketen.streams import envelope
 from woonketen.streams.admit import Candidate, Refused, content, examine, refused
-from woonketen.streams.envelope import Sources
 from woonketen.streams.standing import Seals
 
 

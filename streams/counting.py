@@ -25,7 +25,7 @@ class Counting:
             old = before.get(short)
             if old == group:
                 self._by[short] = old  # the very same list tells that nothing of this type changed
-        self._known = dict(state.facts)
+        self._known = state.facts
         self._targets = {(fact.original, fact.org) for fact in facts if fact.original is not None}
         self._keys: set[Any] = {business_key(fact) for fact in facts}
         if self._targets:  # a correction may have given a fact another key
@@ -34,24 +34,28 @@ class Counting:
 
     def add(self, state: State, arrived: Iterable[Fact]) -> None:
         """`state`: as it is after `arrived` were folded into it."""
+        known, self._known = self._known, state.facts
         for fact in arrived:
-            if state.facts[fact.key] is not fact or self._known.get(fact.key) is fact:
+            if state.facts[fact.key] is not fact or known.get(fact.key) is fact:
                 continue  # a copy of what is known already
             key = business_key(fact)
             if (
                 fact.original is not None
                 or (fact.key, fact.org) in self._targets
-                or fact.key in self._known
+                or fact.key in known
                 or key in self._keys
             ):
                 self._begin(state)
                 return
             self._keys.add(key)
-            self._known[fact.key] = fact
             group = [*self._by.get(fact.type, ()), fact]
             group.sort(key=_order)
             self._by = {**self._by, fact.type: group}
             self._last = max(self._last, fact.happened)
+
+    def whenever(self) -> Facts:
+        """As `effective(…, None)`."""
+        return Facts.grouped(self._by)
 
     def on(self, day: date) -> Facts:
         """As `effective(…, day)`."""

@@ -13,16 +13,28 @@ from woonketen.contracts import consent
 from woonketen.contracts.calendar import add_workdays
 from woonketen.contracts.facts import Facts
 from woonketen.contracts.indicators import Indicator
-from woonketen.streams.judge import EVALUATE, TRIGGERS, judge_one, nothing_owed, warning_id
+from woonketen.contracts.remembering import Same, remembered
+from woonketen.streams.judge import READS, TRIGGERS, judge_one, judged, nothing_owed, warning_id
 from woonketen.streams.judge.course import Course, courses
 from woonketen.streams.judge.episode import OPEN, Episode, turn_of
-from woonketen.streams.judge.evening import Evening, Judgement, Phrase
+from woonketen.streams.judge.evening import Phrase
 from woonketen.streams.judge.feeds import silences
 from woonketen.streams.judge.machine import NOTHING, Turn
 from woonketen.streams.judge.viewing import sees, warn, warn_feed
 from woonketen.streams.world import World
 
-__all__ = ["OPEN", "Episode", "episodes", "feed_episodes", "next_change", "sees", "warn", "warn_feed"]
+__all__ = [
+    "OPEN",
+    "Episode",
+    "Turn",
+    "episodes",
+    "feed_episodes",
+    "next_change",
+    "sees",
+    "tonight",
+    "warn",
+    "warn_feed",
+]
 
 ANSWER_WITHIN = 5
 """Working days in which a contest is answered."""
@@ -31,36 +43,38 @@ PROVISIONAL = "arrears_escalating"
 """What calls for attention at once is shown before its evening: severity 3 of this indicator."""
 
 
-def episodes(facts: Facts, day: date, world: World, ref: bytes = b"", gone: Facts = NONE) -> list[Episode]:
+def episodes(
+    facts: Facts, day: date, world: World, ref: bytes = b"", gone: Facts = NONE, turn: Turn | None = None
+) -> list[Episode]:
     """Every episode of one resident, oldest first, and the provisional notice of the day if there is one.
 
     `facts`: all of them, effective on `day`, the warnings among them. `gone`: what was taken back
     (`effective.retracted`), so that who saw a warning hears that it is void. With `ref` a notice has the id of the
-    episode that it becomes tonight.
+    episode that it becomes tonight. `turn`: `tonight` of the same, for who has it.
     """
     known = courses(facts)
-    found = {course.warning_id: _episode(course, facts, day, world, gone) for course in known}
-    tonight = _tonight(facts, day, world, ref)
-    notice = _provisional(tonight, facts, day, world, known, named=bool(ref))
+    found = {course.warning_id: _episode(facts, Same(course), day, world, Same(gone)) for course in known}
+    turn = tonight(facts, day, world, ref) if turn is None else turn
+    notice = _provisional(turn, facts, day, world, known, named=bool(ref))
     if notice is not None:
         found[notice.id] = notice
     return list(found.values())
 
 
-def next_change(facts: Facts, day: date, world: World) -> date | None:
+def next_change(facts: Facts, day: date, world: World, turn: Turn | None = None) -> date | None:
     """The next day after `day` on which by itself another answer is due from anything here: what a sentence rests on
-    changes, another viewer's turn comes, a notice may appear."""
+    changes, another viewer's turn comes, a notice may appear. `turn`: `tonight` of the same, for who has it."""
     known = courses(facts)
     days = []
     for course in known:
         rule = world.rules.indicators.get(course.indicator)
         if rule is None or not course.open:
             continue
-        days.append(_judged(course.indicator, facts, day, world).wake)
+        days.append(judged(facts, course.indicator, day, world).wake)
         days += [turn_of(each, course.opened_on) for each in rule.viewers if each.after_workdays]
-    tonight = _tonight(facts, day, world, b"")
-    days.append(tonight.wake)
-    if _provisional(tonight, facts, day, world, known, named=False) is not None:
+    turn = tonight(facts, day, world) if turn is None else turn
+    days.append(turn.wake)
+    if _provisional(turn, facts, day, world, known, named=False) is not None:
         days.append(day + timedelta(days=1))  # a notice lives for one day
     return min((on for on in days if on is not None and on > day), default=None)
 
@@ -95,7 +109,9 @@ def feed_episodes(world: World, day: date) -> list[Episode]:
     return found
 
 
-def _episode(course: Course, facts: Facts, day: date, world: World, gone: Facts) -> Episode:
+@remembered
+def _episode(facts: Facts, same: Same[Course], day: date, world: World, gone: Same[Facts]) -> Episode:
+    course = same.it
     rule = world.rules.indicators.get(course.indicator)
     contest = course.contest
     made = Episode(
@@ -118,7 +134,7 @@ def _episode(course: Course, facts: Facts, day: date, world: World, gone: Facts)
     )
     if rule is None:
         return made
-    return _resting(made, course, facts, day, world, gone)
+    return _resting(made, course, facts, day, world, gone.it)
 
 
 def _objected(made: Episode, rule: Indicator, facts: Facts, day: date) -> bool:
@@ -128,22 +144,20 @@ def _objected(made: Episode, rule: Indicator, facts: Facts, day: date) -> bool:
 
 def _resting(made: Episode, course: Course, facts: Facts, day: date, world: World, gone: Facts) -> Episode:
     """What it rests on: now, while it holds; else on the evening that gave it its severity."""
-    told_on, judged = course.level_on, None
-    if course.open:
-        judged = _judged(course.indicator, facts, day, world)
-        if judged.level:
-            told_on = day
-    if told_on != day or judged is None:
-        judged = _judged(course.indicator, facts, told_on, world)
+    told_on = course.level_on
+    if course.open and judged(facts, course.indicator, day, world).level:
+        told_on = day
+    then = judged(facts, course.indicator, told_on, world)
     named = set(course.evidence) | set(course.level_evidence)
-    opened_with = [fact for each in (facts, gone) for fact in each if fact.id in named]
-    rests_on = {fact.key: fact for fact in (*opened_with, *judged.evidence)}
+    reads = READS[course.indicator]
+    opened_with = [fact for each in (facts, gone) for fact in each.of(*reads) if fact.id in named] if named else []
+    rests_on = {fact.key: fact for fact in (*opened_with, *then.evidence)}
     return msgspec.structs.replace(
         made,
         rests_on=tuple(sorted(rests_on.values(), key=lambda fact: fact.order)),
-        shares=judged.shares,
-        context=judged.context,
-        parties=judged.parties or made.parties,
+        shares=then.shares,
+        context=then.context,
+        parties=then.parties or made.parties,
         objected=_objected(made, world.rules[made.indicator], facts, day),
         told_on=told_on,
     )
@@ -161,29 +175,25 @@ def _state(course: Course) -> str:
     return "acknowledged" if course.acknowledgement is not None else "active"
 
 
-def _judged(indicator: str, facts: Facts, day: date, world: World) -> Judgement:
-    return EVALUATE[indicator](Evening(facts, day, world), world.rules[indicator])
-
-
-def _tonight(facts: Facts, day: date, world: World, ref: bytes) -> Turn:
-    """What the close of the open day would emit. Who is silent tonight is not known yet; who was last night is."""
-    if TRIGGERS[PROVISIONAL].isdisjoint(facts.types()) or nothing_owed(PROVISIONAL, facts):
+@remembered
+def tonight(facts: Facts, day: date, world: World, ref: bytes = b"") -> Turn:
+    """What the close of the open day would emit of what is shown before its evening. Who is silent tonight is not known
+    yet; who was last night is."""
+    if not facts.of(*TRIGGERS[PROVISIONAL]) or nothing_owed(PROVISIONAL, facts):
         return NOTHING
     return judge_one(PROVISIONAL, facts, facts, ref, day, world, world.silent(day - timedelta(days=1)))
 
 
-def _provisional(
-    tonight: Turn, facts: Facts, day: date, world: World, known: list[Course], named: bool
-) -> Episode | None:
+def _provisional(turn: Turn, facts: Facts, day: date, world: World, known: list[Course], named: bool) -> Episode | None:
     """`named`: whether tonight's ids are those of this resident."""
-    for emission in tonight.emissions:
+    for emission in turn.emissions:
         told = emission.payload
         if emission.type not in ("warning.opened", "warning.raised") or told.severity < 3:
             continue
-        rule, judged = world.rules[PROVISIONAL], _judged(PROVISIONAL, facts, day, world)
+        rule, now = world.rules[PROVISIONAL], judged(facts, PROVISIONAL, day, world)
         running = next((course for course in known if course.warning_id == told.warning_id), None)
         return Episode(
-            id=told.warning_id if named or running is not None else warning_id(judged.evidence[0].key, rule.id, day),
+            id=told.warning_id if named or running is not None else warning_id(now.evidence[0].key, rule.id, day),
             indicator=rule.id,
             severity=told.severity,
             state="provisional",
@@ -193,7 +203,7 @@ def _provisional(
             evidence=tuple(told.evidence),
             parties=(),
             rule_version=rule.version,
-            rests_on=judged.evidence,
+            rests_on=now.evidence,
             told_on=day,
         )
     return None

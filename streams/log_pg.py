@@ -7,7 +7,7 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from struct import Struct
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import psycopg
@@ -19,6 +19,7 @@ from woonketen.contracts.ports import Cipher, Draft, Vault
 from woonketen.contracts.records import KIND_BYTE, header, header_of
 from woonketen.streams.copying import EPOCH, HEAD, copy_rows, field
 from woonketen.streams.database import told
+from woonketen.streams.voids import is_void
 
 CHANNEL = "woonketen_log"
 """NOTIFY's channel: a hint that something was appended; who misses it finds the record at the next look."""
@@ -29,6 +30,22 @@ _COLUMNS = "partition, seq, day - '2000-01-01'::date, kind::\"char\"::text, ref,
 _ROW = Struct(">hiiiqiiic")  # seven fields: partition, seq, day, kind
 _FACT = Struct(">hiiiqiiici16si16si")  # the same with resident and key, and the length of what is sealed
 _PAGE = 5000
+
+
+class Place(NamedTuple):
+    """Relations of the log: `into` takes what is appended, `of` tells all that is there. Constants of ours."""
+
+    into: str
+    of: str
+
+
+EMBEDDED = Place("log.record", "log.record")
+SCALED = Place("log.window", "log.told")
+"""What is appended waits in the window until Kafka has it and the step has applied it; then it lies in `log.record`."""
+
+
+def place_of(engine: str) -> Place:
+    return SCALED if engine == "kafka" else EMBEDDED
 
 
 def make_partitions(connection: psycopg.Connection[Any], partitions: int) -> int:
@@ -52,9 +69,10 @@ def make_partitions(connection: psycopg.Connection[Any], partitions: int) -> int
 class PostgresLog:
     """`LogReader` and `LogWriter` on the caller's connection and in its transaction."""
 
-    def __init__(self, connection: psycopg.Connection[Any], vault: Vault) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], vault: Vault, place: Place = EMBEDDED) -> None:
         self._connection = connection
         self._vault = vault
+        self._place = place
         self._days: dict[int, date] = {}
 
     # --- writing ---
@@ -71,11 +89,10 @@ class PostgresLog:
                 seq = following[draft.partition]
                 following[draft.partition] = seq + 1
                 sealed = _seal(draft, seq, ciphers)
-                rows.append(_row(draft, seq, sealed))
-                records.append(
-                    Record(draft.partition, seq, draft.day, draft.kind, draft.ref, draft.kid, sealed)  # type: ignore[arg-type]
-                )
-            copy_rows(self._connection, "log.record (partition, seq, day, kind, ref, kid, sealed)", rows)
+                record = Record(draft.partition, seq, draft.day, draft.kind, draft.ref, draft.kid, sealed)  # type: ignore[arg-type]
+                rows.append(row_of(record))
+                records.append(record)
+            copy_rows(self._connection, f"{self._place.into} (partition, seq, day, kind, ref, kid, sealed)", rows)
             self._connection.execute("SELECT pg_notify(%s, '')", [CHANNEL])
         return records
 
@@ -126,7 +143,7 @@ class PostgresLog:
         """All `fact` records with `seq <= upto`, by resident, then `seq`; the server sorts, one record at a time comes
         here."""
         query = (
-            "COPY (SELECT partition, seq, day, kind, ref, kid, sealed FROM log.record WHERE partition = %s"
+            f"COPY (SELECT partition, seq, day, kind, ref, kid, sealed FROM {self._place.of} WHERE partition = %s"
             " AND ref IS NOT NULL AND seq <= %s ORDER BY ref, seq) TO STDOUT (FORMAT BINARY)"
         )
         with told(), self._connection.cursor() as cursor, cursor.copy(query, [partition, upto]) as copy:
@@ -136,7 +153,7 @@ class PostgresLog:
 
     def _select(self, where: str, values: list[Any]) -> list[Record]:
         with told(), self._connection.cursor(binary=True) as cursor:
-            cursor.execute(f"SELECT {_COLUMNS} FROM log.record WHERE {where}", values)
+            cursor.execute(f"SELECT {_COLUMNS} FROM {self._place.of} WHERE {where}", values)
             day = self._day
             return [
                 Record(partition, seq, day(since), _KINDS[ord(kind)], ref, kid, sealed)
@@ -156,8 +173,8 @@ class PostgresLog:
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """Of the whole log: records read, gaps between their numbers, records that no longer open or decode, and records
-    whose key was destroyed."""
+    """Of the whole log: records read, gaps between their numbers, records that no longer open or decode (or that are
+    not the same in Kafka and here), and records whose key was destroyed."""
 
     records: int
     gaps: int
@@ -165,9 +182,9 @@ class Verified(msgspec.Struct, frozen=True):
     erased: int
 
 
-def verify(connection: psycopg.Connection[Any], vault: Vault) -> Verified:
+def verify(connection: psycopg.Connection[Any], vault: Vault, place: Place = EMBEDDED) -> Verified:
     """Reads and opens every record. Raises `KeyMissing` and `Unreachable` as the vault does."""
-    log = PostgresLog(connection, vault)
+    log = PostgresLog(connection, vault, place)
     records = gaps = changed = erased = 0
     for partition, end in log.ends().items():
         last = 0
@@ -177,7 +194,7 @@ def verify(connection: psycopg.Connection[Any], vault: Vault) -> Verified:
             last = page[-1].seq
             ciphers = vault.ciphers({record.kid for record in page if record.kid is not None})
             for record in page:
-                state = _state(record, ciphers)
+                state = state_of(record, ciphers)
                 changed += state == "changed"
                 erased += state == "erased"
             records += len(page)
@@ -185,7 +202,9 @@ def verify(connection: psycopg.Connection[Any], vault: Vault) -> Verified:
     return Verified(records, gaps, changed, erased)
 
 
-def _state(record: Record, ciphers: Mapping[bytes, Cipher | None]) -> str:
+def state_of(record: Record, ciphers: Mapping[bytes, Cipher | None]) -> str:
+    if is_void(record):
+        return "erased"
     if record.kid is None:
         return "whole" if record.kind == "day_closed" and record.ref is None and not record.sealed else "changed"
     cipher = ciphers[record.kid]
@@ -207,6 +226,9 @@ def _seal(draft: Draft, seq: int, ciphers: Mapping[bytes, Cipher | None]) -> byt
     return cipher.seal(draft.clear, header(draft.partition, seq, draft.day, draft.kind, draft.ref, draft.kid))
 
 
-def _row(draft: Draft, seq: int, sealed: bytes) -> bytes:
-    fixed = _ROW.pack(7, 4, draft.partition, 8, seq, 4, draft.day.toordinal() - EPOCH, 1, KIND_BYTE[draft.kind])
-    return fixed + field(draft.ref) + field(draft.kid) + field(sealed)
+def row_of(record: Record) -> bytes:
+    """Partition, seq, day, kind, ref, kid and sealed text, as `copy_rows` takes them."""
+    fixed = _ROW.pack(
+        7, 4, record.partition, 8, record.seq, 4, record.day.toordinal() - EPOCH, 1, KIND_BYTE[record.kind]
+    )
+    return fixed + field(record.ref) + field(record.kid) + field(record.sealed)

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import psycopg
 
+from woonketen.contracts.envelope import identity, same_source
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.payloads.agreements import OrgLeft, OrgRegistered
 from woonketen.contracts.records import PLATFORM, PLATFORM_SOURCE
-from woonketen.streams.envelope import identity, same_source
 
 RESERVED = frozenset({PLATFORM, "resident", "network"})
 

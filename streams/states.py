@@ -13,6 +13,7 @@ from woonketen.contracts.facts import Fact, Record, State
 from woonketen.contracts.ports import Cipher, LogReader, Vault
 from woonketen.contracts.records import header_of
 from woonketen.streams.conclusions import is_own
+from woonketen.streams.desk import Desk
 from woonketen.streams.fold import empty, fold, open_record
 
 EVERYTHING = 2**62
@@ -55,18 +56,18 @@ class States:
         self._log, self._vault, self._partition = log, vault, partition
         self._cached = cached
         self._facts = 0
-        self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._states: OrderedDict[bytes, tuple[State, Desk]] = OrderedDict()
 
     def load(self, refs: Iterable[bytes], upto: int, closed: date) -> dict[bytes, State]:
         """As of the last applied record `upto`, `closed` being the last close before it: with what was concluded at the
         closes up to then, which lies anywhere behind. What does not open is left out here; its own arrival tells."""
         found, missing = {}, []
         for ref in refs:
-            state = self._states.get(ref)
-            if state is None:
+            kept = self._states.get(ref)
+            if kept is None:
                 missing.append(ref)
             else:
-                found[ref] = state
+                found[ref] = kept[0]
         if missing:
             facts = self.facts(missing, upto, closed)
             found |= {ref: fold(empty(ref), facts.get(ref, ())) for ref in missing}
@@ -83,15 +84,21 @@ class States:
                 found.setdefault(record.ref, []).append(fact)  # type: ignore[arg-type]
         return found
 
-    def keep(self, state: State) -> None:
+    def desk(self, ref: bytes) -> Desk:
+        """What lies there of the state that is in memory."""
+        kept = self._states.get(ref)
+        return Desk() if kept is None else kept[1]
+
+    def keep(self, state: State, desk: Desk | None = None) -> None:
+        """`desk`: of this very state."""
         self.drop(state.ref)
-        self._states[state.ref] = state
+        self._states[state.ref] = (state, desk or Desk())
         self._facts += len(state.facts)
         while self._facts > self._cached and len(self._states) > 1:
-            _, gone = self._states.popitem(last=False)
+            _, (gone, _) = self._states.popitem(last=False)
             self._facts -= len(gone.facts)
 
     def drop(self, ref: bytes) -> None:
         gone = self._states.pop(ref, None)
         if gone is not None:
-            self._facts -= len(gone.facts)
+            self._facts -= len(gone[0].facts)

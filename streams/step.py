@@ -15,6 +15,7 @@ from woonketen.contracts.facts import Fact, State
 from woonketen.contracts.ports import Shown
 from woonketen.streams.conclusions import Conclusion
 from woonketen.streams.counting import Counting
+from woonketen.streams.desk import Desk
 from woonketen.streams.fold import fold
 from woonketen.streams.judge import Vigil
 from woonketen.streams.show import shown
@@ -46,12 +47,17 @@ def settle(state: State, closing: date, world: World) -> Judged:
 
 
 def evenings(
-    state: State, arrivals: Sequence[tuple[int, Fact]], closings: Sequence[Closing], judge_on: date | None
+    state: State,
+    arrivals: Sequence[tuple[int, Fact]],
+    closings: Sequence[Closing],
+    judge_on: date | None,
+    desk: Desk | None = None,
 ) -> Judged:
     """One resident through several closes. An arrival `(i, fact)` lies before `closings[i]`, and is judged there; one
-    behind the last close waits for the next one (`SOON`)."""
+    behind the last close waits for the next one (`SOON`). `desk`: what lies there of this state; it is kept up."""
     concluded: list[Conclusion] = []
-    counting, vigil = None, Vigil(state.ref)
+    desk = desk or Desk()
+    counting, vigil = desk.counting, Vigil(state.ref)
     arrived = 0
     for at, closing in enumerate(closings):
         first = arrived
@@ -63,12 +69,15 @@ def evenings(
             if counting is not None:
                 counting.add(state, facts)
         if arrived > first or closing.everybody or (judge_on is not None and judge_on <= closing.day):
-            counting = counting or Counting(state)
+            counting = desk.counting = counting or Counting(state)
             judged = _settle(state, counting, vigil, closing)
             state, judge_on = judged.state, judged.judge_on
             concluded.extend(judged.conclusions)
     if arrived < len(arrivals):
-        state = fold(state, [fact for _, fact in arrivals[arrived:]])
+        facts = [fact for _, fact in arrivals[arrived:]]
+        state = fold(state, facts)
+        if counting is not None:
+            counting.add(state, facts)
         judge_on = SOON
     return Judged(state, concluded, judge_on)
 
@@ -90,8 +99,10 @@ def _settle(state: State, counting: Counting, vigil: Vigil, closing: Closing) ->
     return Judged(state, conclusions, judge_on)
 
 
-def present(state: State, day: date, world: World, judge_on: date | None = None) -> Shown:
-    """All that is shown of the resident on the day that is open, and when that can change by itself."""
+def present(state: State, day: date, world: World, judge_on: date | None = None, desk: Desk | None = None) -> Shown:
+    """All that is shown of the resident on the day that is open, and when that can change by itself. `desk`: what lies
+    there of this state."""
     if any(fact.type == "subject.merged" for fact in state.facts.values()):
         return Shown(ref=state.ref)
-    return shown(state.facts.values(), state.ref, day, world, judge_on)
+    whenever = None if desk is None else desk.facts(state, day, world)
+    return shown(state.facts.values(), state.ref, day, world, judge_on, whenever)

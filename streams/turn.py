@@ -14,6 +14,7 @@ from woonketen.contracts.facts import Fact, State
 from woonketen.contracts.ports import Batch, Draft, Kept, Shown, Vault
 from woonketen.contracts.records import fact_draft, pack
 from woonketen.streams.conclusions import Conclusion
+from woonketen.streams.desk import Desk
 from woonketen.streams.reading import Stretch
 from woonketen.streams.states import States
 from woonketen.streams.step import evenings, present
@@ -36,20 +37,21 @@ class Stepped(msgspec.Struct, frozen=True):
     conclusions: Sequence[Conclusion]
     judge_on: date | None
     shown: Shown | None
+    desk: Desk
 
 
-def step_resident(state: State, stretch: Stretch, kept: Kept, everybody: bool) -> Stepped:
+def step_resident(state: State, stretch: Stretch, kept: Kept, everybody: bool, desk: Desk) -> Stepped:
     """One resident through a stretch. `everybody`: the world changed so that every row may have."""
     arrivals = stretch.arrivals.get(state.ref)
-    judged = evenings(state, arrivals or (), stretch.closings, kept.judge_on)
+    judged = evenings(state, arrivals or (), stretch.closings, kept.judge_on, desk)
     anew = (
         everybody
         or arrivals is not None
         or bool(judged.conclusions)
         or (kept.show_on is not None and kept.show_on <= stretch.open_day)
     )
-    shown = present(judged.state, stretch.open_day, stretch.world, judged.judge_on) if anew else None
-    return Stepped(judged.state, judged.conclusions, judged.judge_on, shown)
+    shown = present(judged.state, stretch.open_day, stretch.world, judged.judge_on, desk) if anew else None
+    return Stepped(judged.state, judged.conclusions, judged.judge_on, shown, desk)
 
 
 class Turn:
@@ -85,7 +87,8 @@ class Turn:
         stepped = []
         for ref in refs:
             try:
-                stepped.append(step_resident(states[ref], self._stretch, kept.get(ref, Kept()), self._everybody))
+                desk = self._states.desk(ref)
+                stepped.append(step_resident(states[ref], self._stretch, kept.get(ref, Kept()), self._everybody, desk))
             except MemoryError:
                 raise
             except Exception as error:  # noqa: BLE001 (one resident that cannot be computed must not stop the others)
@@ -106,7 +109,10 @@ class Turn:
             self.kids |= self._vault.mint(each.scope for each in concluded)
             self.conclusions += concluded
         for each in stepped:
-            self._states.keep(with_keys(each.state, each.conclusions, self.kids) if each.conclusions else each.state)
+            if each.conclusions:
+                self._states.keep(with_keys(each.state, each.conclusions, self.kids))
+            else:
+                self._states.keep(each.state, each.desk)
 
     def _withhold(self, state: State, error: Exception) -> None:
         self.withheld += 1

@@ -6,8 +6,9 @@ What is derived is derived from all facts first (`streams.derive`) and shown und
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from operator import is_
 
 import msgspec
 
@@ -39,7 +40,7 @@ class Sight:
     views are lost; a view of own things stays, as if the enrolment had ended.
     """
 
-    __slots__ = ("_gates", "_of", "_table", "day", "flagged_away", "notice_due", "only_own", "to")
+    __slots__ = ("_found", "_gates", "_of", "_open", "_table", "day", "flagged_away", "notice_due", "only_own", "to")
 
     def __init__(self, to: Recipient, facts: Facts, day: date, world: World) -> None:
         self.to = to
@@ -47,6 +48,8 @@ class Sight:
         self._table: Table = world.policy.table(to.role, to.purpose)
         self._of = Conditions(to, facts, day, world)
         self._gates: dict[str, Condition] = {}
+        self._found: dict[str, list[Rule]] = {}
+        self._open: dict[tuple[str, date | None], bool] = {}
         self.notice_due = to.role != "bewoner" and not facts.upto(day, "notice.given")
         self.flagged_away = self._of.flagged_away()
         self.only_own = self.notice_due or self.flagged_away
@@ -61,9 +64,12 @@ class Sight:
     def open(self, category: str, on: date | None = None) -> bool:
         """Whether data of this category may be seen, for what is derived rather than told. `on`: the day of the
         underlying fact, for the data period of a consent; without it any valid consent will do."""
-        if self.only_own and (category in DERIVED or not self._of.published(category)):
-            return False
-        return any(self._of.satisfied(rule, on) for rule in self._applying(category))
+        found = self._open.get((category, on))
+        if found is None:
+            found = not self.only_own or (category not in DERIVED and self._of.published(category))
+            found = found and any(self._of.satisfied(rule, on) for rule in self._applying(category))
+            self._open[(category, on)] = found
+        return found
 
     def state(self, category: str) -> tuple[str, str]:
         """State and id of the rule that decides: the strongest that opens the category, else the strongest that
@@ -77,6 +83,11 @@ class Sight:
         """Those of the categories that lack a consent, or met an objection; the secret ones never. A safety flag shows
         nowhere, so it adds none."""
         return [category for category in categories if category not in SECRET and self._lacks_consent(category)]
+
+    @property
+    def gates(self) -> Mapping[str, object]:
+        """Type → `True` where every fact is allowed, `False` where none is; of any other type ask `gate`."""
+        return self._table.by_type
 
     def gate(self, short: str) -> Condition:
         """What a fact of this type must pass, own ones and others alike."""
@@ -117,7 +128,10 @@ class Sight:
         return self._table.rules.get(category, ())
 
     def _applying(self, category: str) -> list[Rule]:
-        return [rule for rule in self._rules(category) if self._of.applies(rule)]
+        found = self._found.get(category)
+        if found is None:
+            found = self._found[category] = [rule for rule in self._rules(category) if self._of.applies(rule)]
+        return found
 
     def _lacks_consent(self, category: str) -> bool:
         applying = self._applying(category)
@@ -135,20 +149,29 @@ def visible(facts: Facts, to: Sight) -> Facts:
     """The facts that may be seen; of a plan of which only own actions may be seen, only those."""
     by: dict[str, list[Fact]] = {}
     mine = to.to.org if to.only_own else None
+    gates = to.gates
     for short, group in facts.groups():
-        gate = to.gate(short)
+        gate = gates[short]
+        if not isinstance(gate, bool):
+            gate = to.gate(short)
         if gate is False:
             continue
-        seen = group
-        if gate is not True:
-            seen = [fact for fact in group if gate(fact)]
-            if short == "plan.agreed":
-                seen = [to.part(fact) for fact in seen]
+        if gate is True and mine is None:
+            by[short] = group
+            continue
+        seen = group if gate is True else [fact for fact in group if gate(fact)]
+        if short == "plan.agreed":
+            seen = [to.part(fact) for fact in seen]
         if mine is not None:
             seen = [fact for fact in seen if fact.org == mine]
         if seen:
-            by[short] = seen
-    return Facts.grouped(by)
+            by[short] = group if _same(seen, group) else seen
+    return Facts.grouped(by, facts.memo)
+
+
+def _same(seen: list[Fact], group: list[Fact]) -> bool:
+    """Whether all is seen: then it is the very same list, and what was read from it is read already."""
+    return seen is group or (len(seen) == len(group) and all(map(is_, seen, group)))
 
 
 def decide(

@@ -15,8 +15,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from woonketen.orchestration.postgres import open_database, remove_database
+from woonketen.streams.kafka_link import Link  # imports no client of Kafka
 
 _FIRST = "WK_TESTS_HOME" not in os.environ  # xdist's workers inherit the first one's environment
+os.environ.setdefault("WK_TESTS_PID", str(os.getpid()))
 # Not tmp_path: that lies in a folder which only we may enter, and PostgreSQL may run as another user.
 _HOME = Path(os.environ.setdefault("WK_TESTS_HOME", f"{tempfile.gettempdir()}/wk-tests-{secrets.token_hex(8)}"))
 
@@ -51,7 +53,37 @@ def dsn(new_database: Callable[..., str]) -> str:
     return new_database()
 
 
+@pytest.fixture(scope="session")
+def kafka() -> dict[str, str]:
+    """Woonketen's settings for a real Kafka, shared by all workers of pytest-xdist: the first who asks starts it, and
+    it ends with the run. Without Java or Maven a failure under CI, else a skip that says so."""
+    import wkkafka  # here, for most tests need none of it
+
+    from woonketen.orchestration.kafka.jars import ToolMissing
+
+    _HOME.mkdir(mode=0o755, exist_ok=True)
+    try:
+        return wkkafka.shared(_HOME / "kafka")
+    except ToolMissing as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"NO KAFKA HERE: {error}")
+
+
+@pytest.fixture
+def link(kafka: dict[str, str]) -> Iterator[Link]:
+    """A part of that Kafka for one test: every topic and user begins with a prefix of its own, and is taken away."""
+    import wkkafka
+
+    with wkkafka.prefixed(kafka) as link:
+        yield link
+
+
 def pytest_sessionfinish() -> None:
+    if _FIRST and (_HOME / "kafka").exists():
+        import wkkafka
+
+        wkkafka.end(_HOME / "kafka")
     if _FIRST and _HOME.exists():
         remove_database(_HOME / "data")
         shutil.rmtree(_HOME, ignore_errors=True)

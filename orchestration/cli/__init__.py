@@ -53,6 +53,8 @@ COMMANDS = {
     "quarantine": ("operate", "Residents whose rows are withheld because of an error."),
     "rebuild": ("operate", "All views from the log again, compared and swapped."),
     "log": ("operate", "Positions, lag and soundness of the log."),
+    "worker": ("worker", "A process of the scaled engine."),
+    "serve": ("serving", "The portal and the HTTP door, with the processing in the background."),
     "doctor": ("operate", "Versions, servers, keys, roles, clock: ok, or the mend."),
 }
 

@@ -87,9 +87,13 @@ def log() -> None:
 @log.command()
 @pass_shared
 def stats(shared: Context) -> None:
-    """Positions and lag, per partition."""
+    """Positions and lag, per partition; on the scaled engine what is not sent yet, per worker what it does, and per
+    partner what waits."""
     with shared.platform() as platform:
         shared.table(platform.log_stats(), "The log is empty.")
+        for rows in (platform.worker_stats(), platform.door_stats()):
+            if rows:
+                shared.table(rows, "")
 
 
 @log.command()
@@ -101,6 +105,41 @@ def verify(shared: Context) -> None:
         shared.object(result)
         if result["gaps"] or result["changed"]:
             sys.exit(1)
+
+
+@log.command(name="copy")
+@click.option("--to", type=click.Choice(["kafka", "embedded"]), required=True, help="The engine that gets the log.")
+@pass_shared
+def copy_log(shared: Context, to: str) -> None:
+    """Move the log to the other engine; nobody else may be at work. Then set `engine` to it.
+
+    Verified by number and hash of each partition. Killed on the way: give it again. On the engine kafka, `--to kafka`
+    sends again what a broker has lost.
+    """
+    import msgspec
+
+    from woonketen.orchestration.moving import copy_log as move
+    from woonketen.orchestration.platform import open_platform
+
+    with open_platform(shared.settings(), alone=True) as platform:
+        shared.object(msgspec.to_builtins(move(platform.parts, to, shared.say)))
+    shared.say(f'now set `engine = "{to}"`')
+
+
+@log.command()
+@pass_shared
+def recover(shared: Context) -> None:
+    """After a restore behind Kafka: number on behind what is there, and tell what has to be sent again."""
+    import msgspec
+
+    from woonketen.contracts.errors import ConfigurationError
+    from woonketen.orchestration.moving import recover as put_right
+    from woonketen.orchestration.platform import open_platform
+
+    with open_platform(shared.settings(), alone=True) as platform:
+        if platform.parts.link is None:
+            raise ConfigurationError("There is nothing behind which this engine could be.", "See `woonketen doctor`.")
+        shared.object(msgspec.to_builtins(put_right(platform.parts, platform.parts.link)))
 
 
 @command()

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from woonketen.orchestration.cli.base import Context, Group, command, pass_shared
+from woonketen.orchestration.cli.credentials import credentials
 
 KINDS = ["gemeente", "corporatie", "zorgaanbieder", "buddy_organisatie", "schuldhulp"]
 ROLES = [
@@ -88,6 +89,9 @@ def list_orgs(shared: Context) -> None:
         shared.table(platform.orgs(), "No organisation yet. Add one with `woonketen org add`.")
 
 
+org.add_command(credentials)
+
+
 @org.command()
 @click.argument("name", metavar="ORG")
 @pass_shared
@@ -115,6 +119,24 @@ def add_user(
     """Register a person who may look, with one role. Repeats are fine."""
     with shared.platform() as platform:
         shared.object(platform.add_user(name, organisation, role, worker, resident))
+
+
+@user.command()
+@click.argument("name", metavar="NAME")
+@pass_shared
+def sessions(shared: Context, name: str) -> None:
+    """The sessions of NAME in the portal."""
+    with shared.platform() as platform:
+        shared.table(platform.sessions(name), "This person is not signed in.")
+
+
+@user.command(name="sign-out")
+@click.argument("name", metavar="NAME")
+@pass_shared
+def sign_out(shared: Context, name: str) -> None:
+    """End every session of NAME, now."""
+    with shared.platform() as platform:
+        shared.object(platform.end_sessions(name))
 
 
 @click.group(cls=Group)

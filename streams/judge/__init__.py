@@ -14,12 +14,13 @@ from woonketen.streams.judge.attention import AttentionPeriod, attention_period
 from woonketen.streams.judge.course import Course, courses
 from woonketen.streams.judge.evening import Evening, Judgement
 from woonketen.streams.judge.machine import Emission, warning_id
-from woonketen.streams.judge.night import EVALUATE, TRIGGERS, judge_all, judge_one, nothing_owed
-from woonketen.streams.judge.vigil import Vigil
+from woonketen.streams.judge.night import EVALUATE, TRIGGERS, judge_all, judge_one, judged, nothing_owed
+from woonketen.streams.judge.vigil import READS, Vigil
 from woonketen.streams.world import World
 
 __all__ = [
     "EVALUATE",
+    "READS",
     "TRIGGERS",
     "AttentionPeriod",
     "Course",
@@ -31,6 +32,7 @@ __all__ = [
     "courses",
     "judge",
     "judge_one",
+    "judged",
     "nothing_owed",
     "warning_id",
 ]

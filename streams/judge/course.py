@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.remembering import remembered
 
 LEVELS = ("warning.opened", "warning.raised", "warning.lowered")
 ANSWERS = ("warning.acknowledged", "warning.contested", "warning.contest_answered")
@@ -98,6 +99,7 @@ class Dismissal(NamedTuple):
     severity: int
 
 
+@remembered
 def courses(warnings: Facts, before: date | None = None) -> list[Course]:
     """Every episode that was opened, oldest first. `before`: without what was concluded at the close of that day or
     later, so that judging an evening twice gives the same."""

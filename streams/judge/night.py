@@ -9,10 +9,11 @@ from typing import NamedTuple
 from woonketen.contracts import consent
 from woonketen.contracts.facts import Facts
 from woonketen.contracts.indicators import Indicator
+from woonketen.contracts.remembering import remembered
 from woonketen.streams import picture
 from woonketen.streams.judge import contact, lease, money, parties
 from woonketen.streams.judge.course import Course, courses
-from woonketen.streams.judge.evening import Evaluate, Evening
+from woonketen.streams.judge.evening import Evaluate, Evening, Judgement
 from woonketen.streams.judge.machine import NOTHING, Emission, Machine, Turn
 from woonketen.streams.world import World
 
@@ -42,6 +43,12 @@ TRIGGERS: dict[str, frozenset[str]] = {
 }
 """Without a fact of one of these types the rule says nothing, so it is not asked. What takes over from another rule is
 judged before it."""
+
+
+@remembered
+def judged(facts: Facts, indicator: str, day: date, world: World) -> Judgement:
+    """What a rule says of an evening looked back at, or of the day that is open: with no feed silent."""
+    return EVALUATE[indicator](Evening(facts, day, world), world.rules[indicator])
 
 
 class Night(NamedTuple):

@@ -9,10 +9,11 @@ from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.indicators import PARTY, SENDER, Indicator, Viewer
 from woonketen.contracts.policy import DERIVED
 from woonketen.contracts.recipient import Recipient
+from woonketen.contracts.remembering import Same, remembered
 from woonketen.contracts.views import Warn
-from woonketen.streams.judge import EVALUATE
+from woonketen.streams.judge import judged
 from woonketen.streams.judge.episode import Episode, turn_of
-from woonketen.streams.judge.evening import Evening, Phrase, Share
+from woonketen.streams.judge.evening import Phrase, Share
 from woonketen.streams.judge.telling import sentence
 from woonketen.streams.visible import Sight
 from woonketen.streams.world import World
@@ -39,12 +40,13 @@ def warn(episode: Episode, visible: Facts, to: Recipient, day: date, world: Worl
     rule = world.rules[episode.indicator]
     share = _own_share(rule, episode, visible, to, day)
     severity = episode.severity if share is None else min(share.level, episode.severity)
+    role = to.role if to.role in ("wijkteam", "bewoner") else ""
     return Warn(
         id=episode.id,
         indicator=episode.indicator,
         severity=severity,
         state=episode.state,
-        sentence=_sentence(rule, episode, severity, visible, to, world, of_org=None if share is None else share.org),
+        sentence=_sentence(visible, Same(episode), severity, role, world, None if share is None else share.org),
         opened_on=episode.opened_on,
         due_on=episode.due_on,
         owner=_owner(rule, episode, to, share),
@@ -120,19 +122,21 @@ def _own_share(rule: Indicator, episode: Episode, visible: Facts, to: Recipient,
     return share
 
 
-def _sentence(
-    rule: Indicator, episode: Episode, severity: int, visible: Facts, to: Recipient, world: World, of_org: str | None
-) -> str:
+@remembered
+def _sentence(visible: Facts, same: Same[Episode], severity: int, role: str, world: World, of_org: str | None) -> str:
+    """`role`: `wijkteam`, to whom nothing is told, `bewoner`, or empty for everybody else."""
+    episode = same.it
+    rule = world.rules[episode.indicator]
     phrases: tuple[Phrase, ...] = ()
-    if to.role != "wijkteam" and episode.told_on is not None:
-        judged = EVALUATE[rule.id](Evening(visible, episode.told_on, world), rule)
-        phrases = judged.phrases
-        if [fact.key for fact in judged.context] != [fact.key for fact in episode.context]:
+    if role != "wijkteam" and episode.told_on is not None:
+        told = judged(visible, rule.id, episode.told_on, world)
+        phrases = told.phrases
+        if [fact.key for fact in told.context] != [fact.key for fact in episode.context]:
             # Counted from something that this viewer may not see, so it is not told from when.
             phrases = tuple(each for each in phrases if each.name not in ("last", "never"))
         if of_org is not None:
             phrases = tuple(each for each in phrases if each.values.get("org", of_org) == of_org)
-    return sentence(rule, episode.rule_version, severity, phrases, to.role)
+    return sentence(rule, episode.rule_version, severity, phrases, role)
 
 
 def _owner(rule: Indicator, episode: Episode, to: Recipient, share: Share | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from woonketen.contracts.facts import Facts
+from woonketen.contracts.remembering import remembered
 from woonketen.streams.picture.lease import current_lease
 
 
@@ -77,6 +78,7 @@ def enrolments(f: Facts, day: date) -> list[Enrolment]:
     return [Enrolment(**told) for told in found.values()]
 
 
+@remembered
 def current_enrolment(f: Facts, day: date) -> Enrolment | None:
     """The latest that is open, else the latest that was closed."""
     found = enrolments(f, day)
@@ -86,6 +88,7 @@ def current_enrolment(f: Facts, day: date) -> Enrolment | None:
     return max(found, key=lambda each: (each.closed_on or each.opened_on, each.opened_on, each.id), default=None)
 
 
+@remembered
 def district(f: Facts, day: date) -> str | None:
     """The enrolment's until the resident's lease starts, then the lease's; None is the city-wide list.
 
@@ -98,6 +101,7 @@ def district(f: Facts, day: date) -> str | None:
     return enrolment.district if enrolment else None
 
 
+@remembered
 def referrals(f: Facts, day: date) -> list[Referral]:
     """By the day on which they were made."""
     found: dict[str, dict[str, Any]] = {}

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from woonketen.contracts.facts import Facts
+from woonketen.contracts.remembering import remembered
 
 NOT_A_VOICE = frozenset({"letter", "chat", "email"})
 """Channels that are neither face nor voice."""
@@ -94,6 +95,7 @@ class Pause(msgspec.Struct, frozen=True, gc=False):
     org: str
 
 
+@remembered
 def assignments(f: Facts, day: date) -> list[Assignment]:
     """By the day on which they started. What is told of an assignment without its start is left out."""
     started = f.upto(day, "coach.assigned")
@@ -128,6 +130,7 @@ def assignments(f: Facts, day: date) -> list[Assignment]:
     return [Assignment(**told) for told in found.values()]
 
 
+@remembered
 def caselead(f: Facts, day: date) -> CaseLead | None:
     """The lead assigned last, unless that organisation ended it afterwards."""
     found: CaseLead | None = None
@@ -139,6 +142,7 @@ def caselead(f: Facts, day: date) -> CaseLead | None:
     return found
 
 
+@remembered
 def visits(f: Facts, day: date) -> list[Visit]:
     """By the day of the visit."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -186,6 +190,7 @@ def contacts(f: Facts, day: date) -> list[Contact]:
     ]
 
 
+@remembered
 def last_contact_on(f: Facts, day: date) -> date | None:
     """The last day of contact by face or voice, by any party: a visit held with the resident, an attempt that reached
     (not by letter, chat or e-mail), an intake, an evaluation of the lease, a plan agreed with the resident."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.remembering import remembered
 
 
 class Lease(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +67,7 @@ _TURNS = (
 )
 
 
+@remembered
 def leases(f: Facts, day: date) -> list[Lease]:
     """By the day on which they started. What is told of a lease whose start is not among the facts is left out."""
     started = f.upto(day, "lease.started")
@@ -79,12 +81,14 @@ def leases(f: Facts, day: date) -> list[Lease]:
     return [Lease(**told) for told in found.values()]
 
 
+@remembered
 def current_lease(f: Facts, day: date) -> Lease | None:
     """The latest that runs; None when there is none, or the last one ended."""
     running = [lease for lease in leases(f, day) if lease.ended_on is None]
     return running[-1] if running else None
 
 
+@remembered
 def offers(f: Facts, day: date) -> list[Offer]:
     """Dwellings offered, oldest first."""
     refused = {(fact.org, fact.data.offer_id): fact for fact in f.upto(day, "dwelling.refused")}

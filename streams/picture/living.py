@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.remembering import remembered
 
 
 class Intake(msgspec.Struct, frozen=True):
@@ -127,6 +128,7 @@ def intake(f: Facts, day: date) -> Intake | None:
     )
 
 
+@remembered
 def nuisance(f: Facts, day: date) -> list[Report]:
     """Reports, oldest first; resolving and mediation by the organisation that reported."""
     reported = f.upto(day, "nuisance.reported")
@@ -179,12 +181,14 @@ def day_activities(f: Facts, day: date) -> list[DayActivity]:
     return found
 
 
+@remembered
 def day_activity(f: Facts, day: date) -> DayActivity | None:
     """The running one that started last."""
     running = [each for each in day_activities(f, day) if each.ended_on is None]
     return running[-1] if running else None
 
 
+@remembered
 def support(f: Facts, day: date) -> list[Support]:
     """Informal support, by the day on which it was first heard of."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -201,6 +205,7 @@ def support(f: Facts, day: date) -> list[Support]:
     return [Support(**told) for told in found.values()]
 
 
+@remembered
 def care(f: Facts, day: date) -> list[Care]:
     """By the day on which it started."""
     ended = {(fact.org, fact.data.care_id): fact for fact in f.upto(day, "care.ended")}
@@ -220,6 +225,7 @@ def care(f: Facts, day: date) -> list[Care]:
     return found
 
 
+@remembered
 def ladder(f: Facts, day: date) -> Ladder | None:
     """The step of the Woonladder, 1 to 6."""
     found: Ladder | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.remembering import remembered
 
 SHARED_OWNERS = frozenset({"resident", "network"})
 """Owners of an action that publish nothing themselves: any party of the plan tells for them."""
@@ -83,6 +84,7 @@ class MovePlan(msgspec.Struct, frozen=True):
         return [kind for kind in self.required if kind not in self.arranged]
 
 
+@remembered
 def plans(f: Facts, day: date) -> list[Plan]:
     """One per plan, by id."""
     chosen = _chosen(f, day)
@@ -108,6 +110,7 @@ def plans(f: Facts, day: date) -> list[Plan]:
     ]
 
 
+@remembered
 def actions(f: Facts, day: date) -> list[Action]:
     """Actions of the highest version of each plan and those added to it, by due date.
 
@@ -133,6 +136,7 @@ def actions(f: Facts, day: date) -> list[Action]:
     return found
 
 
+@remembered
 def moves(f: Facts, day: date) -> list[MovePlan]:
     """Planned moves by the day they are planned on, each as it was planned last.
 

@@ -10,6 +10,7 @@ from datetime import date
 
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.ports import Shown, WarningRow
+from woonketen.contracts.remembering import Memo
 from woonketen.contracts.views import Row
 from woonketen.streams.effective import effective, retracted
 from woonketen.streams.show import (
@@ -33,10 +34,19 @@ __all__ = ["Contribution", "complexes", "contributions", "next_change", "show", 
 _NO_WARNINGS = frozenset({"vrijwilliger", "schuldhulp"})
 
 
-def shown(facts: Iterable[Fact], ref: bytes, day: date, world: World, judge_on: date | None = None) -> Shown:
-    """All that is shown of a resident on the open day. `facts`: every one that is known, as they came."""
+def shown(
+    facts: Iterable[Fact],
+    ref: bytes,
+    day: date,
+    world: World,
+    judge_on: date | None = None,
+    whenever: Facts | None = None,
+) -> Shown:
+    """All that is shown of a resident on the open day. `facts`: every one that is known, as they came; `whenever`:
+    those that count, whatever day they name, for who has them."""
     known = list(facts)
-    whenever = effective(known, None)
+    if whenever is None:
+        whenever = effective(known, None).remembering(Memo())
     counted = today(whenever, day)
     gone = retracted(known, None)
     case = Case(counted, ref, day, world, today(gone, day))
@@ -47,7 +57,7 @@ def shown(facts: Iterable[Fact], ref: bytes, day: date, world: World, judge_on: 
         warnings=_warning_rows(case, pairs),
         contributions=contributions(counted, day, world),
         judge_on=judge_on,
-        show_on=next_change(whenever, day, world, gone),
+        show_on=next_change(whenever, day, world, gone, case.tonight),
     )
 
 

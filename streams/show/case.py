@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from hashlib import blake2b
 from typing import TypeVar
@@ -11,23 +11,22 @@ import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.recipient import Recipient, recipient
+from woonketen.contracts.remembering import Memo
 from woonketen.contracts.views import Row, Warn
 from woonketen.streams import derive, picture
 from woonketen.streams.conditions import lazy
-from woonketen.streams.episodes import Episode, episodes, sees, warn
-from woonketen.streams.show.memo import Memo
+from woonketen.streams.episodes import Episode, Turn, episodes, sees, tonight, warn
 from woonketen.streams.visible import Sight, sight, visible
 from woonketen.streams.world import World
 
 NOTHING = Facts([])
-_NONE: frozenset[str] = frozenset()
 T = TypeVar("T")
 
 
 class Look(msgspec.Struct, frozen=True):
     """One recipient and what that one may see. `ended`: nothing but own facts, because the enrolment is over, or (which
     nobody can tell from it) a safety flag stands. `resident` is the organisation's own pseudonym. `sources`: who
-    published what is seen. `narrowed`: types of which not everything is seen."""
+    published what is seen."""
 
     to: Recipient
     sight: Sight
@@ -36,12 +35,10 @@ class Look(msgspec.Struct, frozen=True):
     resident: str
     corrected: bool
     sources: list[str]
-    narrowed: frozenset[str]
-    memo: Memo
 
     def read(self, reader: Callable[[Facts, date], T]) -> T:
         """What a reader finds in the facts that are seen."""
-        return self.memo.read(reader, self.seen, self.narrowed)
+        return reader(self.seen, self.sight.day)
 
     def open(self, category: str, on: date | None = None) -> bool:
         return not self.ended and self.sight.open(category, on)
@@ -73,14 +70,15 @@ class Case:
     a row but through a `Look`, or through a derived value whose own category is open."""
 
     def __init__(self, facts: Facts, ref: bytes, day: date, world: World, gone: Facts) -> None:
+        facts = facts if facts.memo else facts.remembering(Memo())
         self.facts, self.ref, self.day, self.world, self.gone = facts, ref, day, world, gone
-        self._memo = Memo(day)
         self._looks: dict[Recipient, Look] = {}
+        self._told_by: dict[str, set[str]] = {}
         self._warnings: dict[Recipient, list[Warn]] = {}
 
     def read(self, reader: Callable[[Facts, date], T]) -> T:
         """What a reader finds in everything."""
-        return self._memo.read(reader, self.facts, _NONE)
+        return reader(self.facts, self.day)
 
     def look(self, role: str, org: str, worker: str | None = None) -> Look:
         to = recipient(role, org, worker)
@@ -95,15 +93,12 @@ class Case:
         seen = visible(self.facts, view)
         if ended:
             seen = _own(seen, to.org)
-        kept = dict(seen.groups())
-        narrowed = {short for short, group in self.facts.groups() if kept.get(short) != group}
-        sources = sorted({fact.org for group in kept.values() for fact in group})
-        corrected = self._corrected and any(fact.corrected for fact in seen)
+        sources = sorted({org for short, group in seen.groups() for org in self._orgs(short, group)})
+        corrected = self._corrected and any(fact.corrected for _, group in seen.groups() for fact in group)
         if not corrected and len(self.gone):
             taken = visible(self.gone, view)
             corrected = any(not ended or fact.org == to.org for fact in taken)
-        narrow, resident = frozenset(narrowed), self.resident(to.org)
-        return Look(to, view, seen, ended, resident, corrected, sources, narrow, self._memo)
+        return Look(to, view, seen, ended, self.resident(to.org), corrected, sources)
 
     def warnings(self, look: Look) -> list[Warn]:
         """Those that one may see, in the order in which they opened; ended ones too."""
@@ -124,6 +119,15 @@ class Case:
             return str(found.subject)
         minted = blake2b(org.encode() + b"|" + self.ref, key=self.world.pseudonym_key[:64], digest_size=5)
         return f"P-{minted.hexdigest()}"
+
+    def _orgs(self, short: str, group: list[Fact]) -> Iterable[str]:
+        """Who told these; of all that there is of a type it is worked out once."""
+        if group is not self.facts.of(short):
+            return (fact.org for fact in group)
+        found = self._told_by.get(short)
+        if found is None:
+            found = self._told_by[short] = {fact.org for fact in group}
+        return found
 
     @lazy
     def _corrected(self) -> bool:
@@ -193,8 +197,12 @@ class Case:
         return self.read(picture.assignments)
 
     @lazy
+    def tonight(self) -> Turn:
+        return tonight(self.facts, self.day, self.world, self.ref)
+
+    @lazy
     def episodes(self) -> list[Episode]:
-        return episodes(self.facts, self.day, self.world, self.ref, self.gone)
+        return episodes(self.facts, self.day, self.world, self.ref, self.gone, self.tonight)
 
 
 OUTLIVES = frozenset({"corporatie", "zorgaanbieder"})
@@ -207,7 +215,7 @@ def _own(facts: Facts, org: str) -> Facts:
         own = [fact for fact in group if fact.org == org]
         if own:
             found[short] = own
-    return Facts.grouped(found)
+    return Facts.grouped(found, facts.memo)
 
 
 def _stamp(fact: Fact) -> tuple[date, datetime, bytes]:

@@ -24,15 +24,17 @@ _WINDOWS = {
 }
 
 
-def next_change(facts: Facts, day: date, world: World, gone: Facts = NOTHING) -> date | None:
+def next_change(
+    facts: Facts, day: date, world: World, gone: Facts = NOTHING, turn: episodes.Turn | None = None
+) -> date | None:
     """The earliest day after `day` on which a row of this resident can be another without any new fact.
 
     `facts`: effective for whatever day, so that those dated in the future are among them; `gone` likewise, what was
-    taken back. What the database computes from (`Late`, `due_on`), and what changes for everybody
-    (`World.fingerprint`), is not asked for here.
+    taken back; `turn`: `episodes.tonight`, for who has it. What the database computes from (`Late`, `due_on`), and what
+    changes for everybody (`World.fingerprint`), is not asked for here.
     """
     days = [on for on in _days(facts, day) if on > day]
-    turns = (changes_on(facts, day), changes_on(gone, day), episodes.next_change(today(facts, day), day, world))
+    turns = (changes_on(facts, day), changes_on(gone, day), episodes.next_change(today(facts, day), day, world, turn))
     return min((*days, *(on for on in turns if on is not None)), default=None)
 
 
@@ -40,11 +42,13 @@ def today(facts: Facts, day: date) -> Facts:
     """Of facts that are effective for whatever day those that are on `day`, as `effective(…, day)` gives them."""
     if all(group[-1].happened <= day for _, group in facts.groups()):
         return facts
-    found = {
-        short: group if short in COUNTS_WHEN_KNOWN else [fact for fact in group if fact.happened <= day]
-        for short, group in facts.groups()
-    }
-    return Facts.grouped({short: group for short, group in found.items() if group})
+    found = {}
+    for short, group in facts.groups():
+        if group[-1].happened > day and short not in COUNTS_WHEN_KNOWN:
+            group = [fact for fact in group if fact.happened <= day]
+        if group:
+            found[short] = group
+    return Facts.grouped(found, facts.memo)
 
 
 def _days(facts: Facts, day: date) -> Iterator[date]:

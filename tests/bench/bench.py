@@ -3,7 +3,8 @@
     python tests/bench/bench.py [--events N] [--residents N] [--quick] [--out FOLDER]
 
 A town's two years are made and fed day by day. Then: reading, decrypting and decoding all events alone; the rebuild;
-the rebuild that judges every evening again; the same for smaller towns; a day on which nobody is due; the live way.
+the rebuild that judges every evening again; the same for smaller towns; a day on which nobody is due; the live way;
+a view read with the rules of the database and without.
 Nothing is asserted. The figures are printed and, as JSON, written to `bench-out/`.
 """
 
@@ -18,6 +19,7 @@ sys.path[0] = str(Path(__file__).parents[1])  # `tests`, in the place of this fo
 
 from bench.live import live  # noqa: E402
 from bench.rates import growth, rates  # noqa: E402
+from bench.reading import reading  # noqa: E402
 from bench.report import Report, machine  # noqa: E402
 from bench.starting import demo_time, help_time  # noqa: E402
 from bench.towns import PER_RESIDENT, quiet_day, smaller, town  # noqa: E402
@@ -37,6 +39,7 @@ def main() -> None:
         growth(report)
         live(made, report, arguments.residents)
     quiet_day(report, 10_000)
+    reading(report, 10_000)
     demo_time(report)
     report.write()
 

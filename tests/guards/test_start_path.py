@@ -23,6 +23,11 @@ def test_the_contracts_and_readers_need_nothing_of_the_platform() -> None:
     assert names & (HEAVY - {"holidays"}) == set()
 
 
+def test_publishing_needs_nothing_of_the_platform_and_no_way_that_is_not_taken() -> None:
+    names = imported("import woonketen.producers.cli, woonketen.producers.sdk")
+    assert names & ((HEAVY - {"holidays"}) | {"httpx2", "joserfc", "openpyxl", "starlette", "jinja2"}) == set()
+
+
 @pytest.mark.parametrize("folder", ["contracts", "streams", "projections", "producers", "orchestration"])
 def test_a_second_copy_of_a_folder_is_refused(folder: str) -> None:
     done = subprocess.run([sys.executable, "-c", f"import {folder}"], capture_output=True, text=True, check=False)

@@ -4,6 +4,7 @@ receipts, not in logs or errors, not in a row of who may not see them, not in th
 from __future__ import annotations
 
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from chaos.town import CO, FIRST_DAY, GI, ORGS, USERS, VIEW_OF, Sent, agreements
 from psycopg import sql
 
 from woonketen.contracts.catalogue import KIND_LETTER, TYPES
+from woonketen.orchestration.export import as_page
 
 SCHEMAS = Path(__file__).parents[2] / "contracts" / "schemas"
 
@@ -215,6 +217,101 @@ def test_values_are_seen_only_by_who_may(town: Town) -> None:
     may_see = {value: {user for user, rows in town.rows.items() if value in rows} for value in VALUES}
     assert may_see == {LEASE: {"huur-ow"}, WORKER: set(), REPORTER: set(), VISIT: set()}
     assert '"resident"' in town.rows["coach-canary"]  # sees own residents, not the code in them
+
+
+def test_a_dump_as_each_role_holds_what_its_view_shows(town: Town) -> None:
+    """Everything that a role can select anywhere, tables and views; the catalogues too, once, for they are the same for
+    all who look."""
+    with town.office.sql() as connection, town.office.platform() as platform:
+        dumps = {user: whole_dump(connection, platform.user(user).rolname) for user in (*USERS, "coach-canary")}
+        dumps["catalogues"] = whole_dump(connection, "woonketen_viewer", catalogues=True)
+        groups = connection.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^woonketen_'").fetchall()
+        for (group,) in groups:
+            if group not in ("woonketen_processor", "woonketen_gate"):
+                dumps[group] = whole_dump(connection, group)
+    assert len(dumps) > 25
+    assert {name: found_in(tables, SINGED) for name, tables in dumps.items() if found_in(tables, SINGED)} == {}
+    may_see = {value: {name for name, tables in dumps.items() if found_in(tables, [value])} for value in VALUES}
+    assert may_see == {LEASE: {"huur-ow"}, WORKER: {"coach-canary"}, REPORTER: set(), VISIT: set()}
+    # the worker's code is the coach's own, in the own entry
+    assert {table for table, _ in found_in(dumps["coach-canary"], [WORKER])} == {"gate.viewer"}
+    read = {table.partition(".")[0] for tables in dumps.values() for table in tables if not table.startswith("pg_")}
+    assert not read & {"log", "vault", "admission", "set_1", "set_2"}, read
+    assert {"view_coach", "view_corporatie", "view_steward_proofs", "view_looks"} <= read
+
+
+def test_a_backup_holds_no_canary_and_no_value(town: Town) -> None:
+    file = town.office.home / "canary.backup"
+    done = town.office("backup", str(file), "--debug")
+    parts = [file.read_bytes()]
+    with zipfile.ZipFile(file) as archived:
+        parts += [archived.read(name) for name in archived.namelist()]
+        names = archived.namelist()
+    texts = {"backup": b"\n".join(parts).lower(), "told": (done.out + done.err).lower().encode()}
+    sealed = [value for value in VALUES if value != WORKER]  # the code of a user's account is no payload
+    assert found_in(texts, [*SINGED, *sealed]) == []
+    assert any("log" in name for name in names)
+
+
+def test_an_export_holds_nothing_of_others(town: Town) -> None:
+    with town.office.platform() as platform:
+        for number in (1, 2):
+            platform.add_user(f"bewoner-{number}", GI, "bewoner", None, f"{GI}:G-{number:06d}")
+        own, other = (platform.export(f"bewoner-{number}") for number in (1, 2))
+        texts = {number: msgspec.json.encode(each) + as_page(each).encode() for number, each in ((1, own), (2, other))}
+    assert found_in({str(number): text.lower() for number, text in texts.items()}, SINGED) == []
+    assert LEASE.encode() in texts[1], "what is one's own is in it"
+    others = [LEASE, "G-000001", "C-000001", "K-000001", "B-000001"]
+    assert found_in({"other": texts[2].lower()}, others) == []
+
+
+def test_evidence_holds_the_lease_and_no_other_value(town: Town) -> None:
+    done = town.office("evidence", LEASE, "--as", "huur-ow", "--debug")
+    texts = {"evidence": (done.out + done.err).lower().encode()}
+    assert found_in(texts, [*SINGED, WORKER, REPORTER, VISIT]) == []
+    assert found_in(texts, [LEASE])
+    refused = town.office("evidence", LEASE, "--as", "huur-dp", code=2)
+    assert LEASE not in refused.out + refused.err
+
+
+def test_looks_decisions_and_proofs_hold_no_value(town: Town) -> None:
+    """After an erasure too, whose proof names counts and a hash."""
+    town.office("erase", "--org", CO, "--subject", "K-000005", "--reason", "art_17_request", "--debug", code=None)
+    town.office("run", "--until-idle")
+    told = []
+    for command in ("looks --as steward-1", "view steward_proofs --as steward-1 --json",
+                    "view steward_requests --as steward-1 --json", "view steward_consents --as steward-1 --json",
+                    "view steward_refusals --as steward-1 --json"):  # fmt: skip
+        told.append(town.office(*command.split(), "--debug", code=None))
+    text = "\n".join(each.out + each.err for each in told).lower()
+    assert found_in({"told": text.encode()}, [*SINGED, *VALUES, "K-000005"]) == []
+    assert all(each.code == 0 for each in told), [(each.code, each.err) for each in told if each.code]
+
+
+def whole_dump(connection: psycopg.Connection[Any], role: str, *, catalogues: bool = False) -> dict[str, bytes]:
+    """All that a role can select, by relation, column by column where it may not have them all."""
+    relations = connection.execute(
+        "SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relkind IN ('r', 'v', 'm', 'p') AND a.attnum > 0 AND NOT a.attisdropped"
+        " AND has_schema_privilege(%(role)s, n.oid, 'USAGE')"
+        " AND has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT')"
+        " AND (n.nspname IN ('pg_catalog', 'information_schema')) = %(catalogues)s GROUP BY 1, 2",
+        {"role": role, "catalogues": catalogues},
+    ).fetchall()
+    found = {}
+    for schema, name, columns in relations:
+        query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(schema, name)
+        )
+        try:
+            with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+                cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+                with cursor.copy(query) as copy:
+                    found[f"{schema}.{name}"] = b"".join(map(bytes, copy)).lower()
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState):
+            continue  # a view whose function is not for this role
+    return found
 
 
 def dump(connection: psycopg.Connection[Any], schema: str) -> dict[str, bytes]:

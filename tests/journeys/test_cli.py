@@ -18,11 +18,14 @@ from chaos.town import CO, FIRST_DAY, GI, ORGS, OW, agreements, envelope, lives
 
 COMMANDS = {
     "init": "--open-day --partitions",
-    "org": "add list leave",
+    "org": "add list leave credentials",
+    "org credentials": "--http --revoke --list",
     "org add": "--kind --source --district --subject-url --phone",
     "org list": "",
     "org leave": "",
-    "user": "add",
+    "user": "add sessions sign-out",
+    "user sessions": "",
+    "user sign-out": "",
     "user add": "--org --role --worker --resident",
     "link": "issue",
     "link issue": "--by --subject --for",
@@ -68,6 +71,7 @@ COMMANDS = {
     "log": "stats verify",
     "log stats": "",
     "log verify": "",
+    "serve": "--port --host --no-run --demo",
     "doctor": "",
 }
 LAST = FIRST_DAY + timedelta(days=40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -150,6 +151,34 @@ def test_a_copied_data_folder_from_before_does_not_open(town: Office) -> None:
             assert "woonketen ledger replay" in made(*command, code=2).err
         assert made("ledger", "replay", "--json").object["replayed"] == 1
         made("run", "--until-idle")
+
+
+def test_a_real_copy_of_the_folder_from_before_is_not_read_again(town: Office) -> None:
+    """The files themselves, as somebody copies them; then the person is erased in the one that goes on."""
+    file = backup(town)
+    with another(town) as made:
+        made("restore", str(file))
+        with made.platform() as platform:
+            resident = platform.admission.resident_of(OW, LANDLORDS)
+            keys = platform.parts.processor.execute(
+                "SELECT wrapped FROM vault.key WHERE ref = %b AND org = %s", [resident, OW]
+            ).fetchall()
+        wrapped = [bytes(each) for (each,) in keys]
+        made.kill_postgres()
+        with another(made) as copy:
+            subprocess.run(["cp", "-a", str(made.data), str(copy.data)], check=True)
+            made("erase", "--org", OW, "--subject", LANDLORDS, "--reason", "art_17_request")
+            made("run", "--until-idle")
+            shutil.copy(made.settings.ledger_file, copy.settings.ledger_file)
+            for command in (["view", "corporatie", "--as", "huur-ow"], ["rebuild"], ["log", "verify"], ["export"]):
+                assert LEASE not in copy(*command, code=2).out
+            copy("ledger", "replay")
+            copy("run", "--until-idle")
+            assert on_disk(copy, *wrapped, LEASE.encode()) == []
+            assert everything(copy) == everything(made)
+            with copy.platform() as platform:
+                assert platform.admission.resident_of(OW, LANDLORDS) is None
+                assert not [fact for fact in platform.residents.facts(resident) if fact.org == OW]
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_made(town: Office) -> None:

@@ -1,10 +1,10 @@
-"""What a log must do, against memory and PostgreSQL."""
+"""What a log must do, against memory, PostgreSQL and Kafka."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,12 @@ from woonketen.contracts.records import (
     partition_of,
     world_drafts,
 )
+from woonketen.orchestration import wiring
+from woonketen.projections import sets
+from woonketen.projections.migrate import migrate
+from woonketen.streams.kafka_link import Link
 from woonketen.streams.log_pg import PostgresLog, make_partitions, verify
+from woonketen.streams.standing import Seals
 from woonketen.streams.vault import PostgresVault
 
 DAY = date(2026, 3, 1)
@@ -38,6 +43,17 @@ def prepared(dsn: str) -> str:
         apply_schema(owner)
         assert make_partitions(owner, PARTITIONS) == PARTITIONS
         assert make_partitions(owner, 9) == PARTITIONS, "kept for ever"
+    return dsn
+
+
+@pytest.fixture
+def scaled(new_database: Callable[..., str]) -> str:
+    """A database as `init` leaves it: the relay looks at the views' positions."""
+    dsn = new_database()
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        migrate(owner, wiring.migrations())
+        make_partitions(owner, PARTITIONS)
+        sets.prepare(owner, "code", range(PARTITIONS))
     return dsn
 
 
@@ -63,11 +79,50 @@ class Port:
         return [clear for _, clear in open_records(self.since(partition), self.vault)]
 
 
-@pytest.fixture(params=["memory", "postgres"])
+class Relayed:
+    """The scaled engine's log as a step reads it, with a relay that sends whatever was committed before it is read."""
+
+    def __init__(self, log: Any, relay: Any, ends: Callable[[], dict[int, int]]) -> None:
+        self._log, self._relay = log, relay
+        self.ends = ends
+        for name in ("append", "of_residents", "of_everybody", "ahead", "stream_residents"):
+            setattr(self, name, getattr(log, name))
+
+    def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
+        while self._relay.pump():
+            pass
+        there = self.ends()[partition] - after  # whoever asks Kafka for the next record knows that there is one
+        found: list[Record] = []
+        while len(found) < min(there, limit):
+            found += self._log.read(partition, after + len(found), limit - len(found))
+        return found
+
+
+@contextmanager
+def on_kafka(dsn: str, link: Link) -> Iterator[Port]:
+    from woonketen.orchestration.kafka import topics
+    from woonketen.streams.log_kafka import KafkaLog
+    from woonketen.streams.polled import polled
+    from woonketen.streams.relay import Relay
+
+    topics.prepare(link, PARTITIONS)
+    places = dict.fromkeys(range(PARTITIONS), 0)
+    with as_processor(dsn) as connection, as_processor(dsn) as relaying, polled(link, places) as source:
+        vault = PostgresVault(connection, KEYS)
+        log, relay = KafkaLog(connection, vault, source), Relay(relaying, link, Seals(KEYS))
+        yield Port(Relayed(log, relay, lambda: dict(log.ends())), vault, connection.transaction)
+        relay.close()
+
+
+@pytest.fixture(params=["memory", "postgres", "kafka"])
 def port(request: pytest.FixtureRequest) -> Iterator[Port]:
     if request.param == "memory":
         memory = Memory(PARTITIONS)
         yield Port(memory, memory, memory.begin)
+        return
+    if request.param == "kafka":
+        with on_kafka(request.getfixturevalue("scaled"), request.getfixturevalue("link")) as made:
+            yield made
         return
     with as_processor(request.getfixturevalue("prepared")) as connection:
         vault = PostgresVault(connection, KEYS)

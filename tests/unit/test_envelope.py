@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from woonketen.contracts import envelope
+from woonketen.contracts.envelope import EXTENSION, LARGEST, Sources
 from woonketen.contracts.errors import Refusal
 from woonketen.contracts.facts import Event
-from woonketen.streams import envelope
-from woonketen.streams.envelope import EXTENSION, LARGEST, Sources
 
 COACH = "urn:nld:kvknr:41012345:systeem:coaching"
 OWN = Sources([COACH])

@@ -17,6 +17,7 @@ from woonketen.contracts import indicators
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.recipient import recipient
+from woonketen.contracts.remembering import Memo, remembered
 from woonketen.contracts.views import Row
 from woonketen.streams import picture
 from woonketen.streams.effective import effective
@@ -139,12 +140,13 @@ def test_reading_once_for_all_gives_everybody_their_own(facts: list[Fact], back:
     for viewer in VIEWERS:
         look = case.look(*viewer)
         for reader in READERS:
-            assert look.read(reader) == reader(look.seen, day)
+            assert look.read(reader) == reader(Facts.grouped(dict(look.seen.groups())), day)
 
 
-def test_a_reader_that_asks_for_everything_is_refused() -> None:
-    case = Case(effective(BASE, DAY), REF, DAY, WORLD, NOTHING)
-    with pytest.raises(TypeError):
-        case.read(lambda facts, day: list(facts))
-    with pytest.raises(TypeError):
-        case.read(lambda facts, day: list(facts.groups()))
+def test_who_walks_over_all_facts_rests_on_all_of_them() -> None:
+    facts = effective(BASE, DAY).remembering(Memo())
+    for reader in (list, len, Facts.types, lambda facts: dict(facts.groups())):
+        read = remembered(lambda facts, reader=reader: reader(facts))  # type: ignore[misc]
+        assert read(facts) == reader(facts)
+        more = effective([*BASE, b.fact("attention.flagged", happened=DAY, until=str(DAY))], DAY)
+        assert read(more.remembering(facts.memo)) == reader(more) != reader(facts)

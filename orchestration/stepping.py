@@ -1,0 +1,164 @@
+"""`woonketen worker step`: one process of the scaled engine, and the thread that watches it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import psycopg
+
+from woonketen.contracts.errors import ConfigurationError, WoonketenError
+from woonketen.contracts.settings import Settings
+from woonketen.orchestration import wiring
+from woonketen.orchestration.supervise import end_with_supervisor
+from woonketen.orchestration.wiring import Parts
+from woonketen.projections.store import PostgresViews
+from woonketen.streams.delivered import Delivered, Step
+from woonketen.streams.kafka_link import link_of
+from woonketen.streams.log_kafka import Incoming, KafkaLog, note_stall
+from woonketen.streams.polled import polled
+from woonketen.streams.turn import place
+from woonketen.streams.worker import COLLECT, Worker
+
+STUCK_SECONDS = 10.0
+"""So long the next record may be missing while later ones are here."""
+DEAF_SECONDS = 60.0
+"""So long nothing may come while Kafka has something for us."""
+HUNG_SECONDS = 900.0
+"""So long one delivery may take."""
+BEAT_SECONDS = 2.0
+_IDLE = "30s"
+"""A worker that is stopped by its machine in the middle of a batch holds the position no longer than this."""
+
+Say = Callable[[str], None]
+
+
+def make_worker(parts: Parts, log: KafkaLog, partitions: int) -> Worker:
+    return Worker(
+        parts.processor, log, parts.vault, PostgresViews(parts.processor, parts.rulebook.code),
+        policy=parts.rulebook.policy, rules=parts.rulebook.rules, pseudonym_key=parts.keys.minted,
+        partitions=partitions,
+    )  # fmt: skip
+
+
+def make_log(parts: Parts, incoming: Incoming) -> KafkaLog:
+    return KafkaLog(parts.processor, parts.vault, incoming)
+
+
+def partitions_of(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT count(*) FROM log.counter").fetchone()
+    return int(row[0]) if row else 0
+
+
+def step_worker(settings: Settings, say: Say) -> NoReturn:
+    """Under a supervisor. Ends with 0 when it is asked to stop; with 2 for what needs a person; else it may be begun
+    again. Raises `WoonketenError` before it has begun."""
+    from woonketen.streams.faust_driver import check_faust, deliver
+
+    if settings.engine != "kafka":
+        raise ConfigurationError("Workers are of the scaled engine.", 'Set `engine = "kafka"`, or use `woonketen run`.')
+    end_with_supervisor()
+    check_faust()
+    with wiring.opened(settings) as parts:
+        link = link_of(settings)
+        partitions = partitions_of(parts.processor)
+        with polled(link, dict.fromkeys(range(partitions), 0)):
+            pass  # says in a sentence what Faust would say in a traceback
+        parts.processor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE}'")
+        incoming = Delivered()
+        log = make_log(parts, incoming)
+        views = PostgresViews(parts.processor, parts.rulebook.code)
+        step = Step(parts.processor, log, views, make_worker(parts, log, partitions), incoming)
+
+        def fail(error: BaseException) -> NoReturn:
+            code = error.exit_code if isinstance(error, WoonketenError) else 70
+            told = str(error) if isinstance(error, WoonketenError) else f"{type(error).__name__} at {place_of(error)}"
+            with suppress(Exception):
+                say(told)
+            os._exit(code)
+
+        Watchdog(parts.dsn, incoming, step, fail).start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
+        deliver(step, incoming, link, fail)
+
+
+def place_of(error: BaseException) -> str:
+    return place(error) if isinstance(error, Exception) else "?"
+
+
+class Hung(WoonketenError):
+    """Something stands still that should move."""
+
+    exit_code = 70
+
+
+class Watchdog(threading.Thread):
+    """Ends the process when it only looks alive, and tells what it does (`log.worker`)."""
+
+    def __init__(self, dsn: str, incoming: Delivered, step: Step, fail: Callable[[BaseException], NoReturn]) -> None:
+        super().__init__(daemon=True, name="watchdog")
+        self._dsn, self._incoming, self._step, self._fail = dsn, incoming, step, fail
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._stuck: dict[int, tuple[int, float]] = {}
+        self._deaf_since: float | None = None
+
+    def run(self) -> None:
+        while True:
+            time.sleep(BEAT_SECONDS)
+            try:
+                self._look()
+            except Hung as error:
+                self._fail(error)
+            except psycopg.Error:
+                continue  # the step itself finds out, and says so
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        busy = self._step.busy_since
+        if busy is not None:
+            if now - busy > HUNG_SECONDS:
+                raise Hung("A batch does not come to its end.", "The worker begins again.")
+            return
+        positions = self._step.positions()
+        waiting = self._incoming.waiting(positions)
+        self._stuck = {p: self._stuck.get(p, (positions.get(p, 0), now)) for p in waiting}
+        self._stuck = {p: was if was[0] == positions.get(p, 0) else (positions.get(p, 0), now)
+                       for p, was in self._stuck.items()}  # fmt: skip
+        late = [p for p, (_, since) in self._stuck.items() if now - since > STUCK_SECONDS]
+        with psycopg.connect(self._dsn, autocommit=True, connect_timeout=5) as connection:
+            connection.execute("SET ROLE woonketen_processor; SET statement_timeout = '5s'")
+            if late:
+                note_stall(connection, late)
+                raise Hung("Records arrive, but not the next one.", "The worker reads again from where it was.")
+            behind = self._behind(connection)
+            self._beat(connection)
+        heard = now - self._incoming.arrived < DEAF_SECONDS
+        self._deaf_since = None if not behind or heard else self._deaf_since or now
+        if self._deaf_since is not None and now - self._deaf_since > DEAF_SECONDS:
+            raise Hung("Kafka has records for this worker, and none comes.", "The worker begins again.")
+
+    def _behind(self, connection: psycopg.Connection[Any]) -> bool:
+        row = connection.execute(
+            "SELECT count(*) FROM log.relay r JOIN gate.position p USING (partition) JOIN gate.set s ON s.name = p.set"
+            " WHERE s.live AND r.acked > p.last AND partition = ANY(%s)",
+            [self._incoming.partitions],
+        ).fetchone()
+        return bool(row and row[0])
+
+    def _beat(self, connection: psycopg.Connection[Any]) -> None:
+        connection.execute("DELETE FROM log.worker WHERE at < now() - interval '1 minute'")
+        connection.execute(
+            "INSERT INTO log.worker (name, partitions, rebalances, applied, copies) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (name) DO UPDATE SET partitions = excluded.partitions, rebalances = excluded.rebalances,"
+            " applied = excluded.applied, copies = excluded.copies, at = now()",
+            [self._name, self._incoming.partitions, self._incoming.rebalances, self._step.applied,
+             self._incoming.copies],
+        )  # fmt: skip

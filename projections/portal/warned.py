@@ -1,0 +1,66 @@
+"""One warning: why it is there, and what one says to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from woonketen.contracts import codes
+from woonketen.projections.portal import asking
+from woonketen.projections.portal.asked import Here, Missing, desk_of
+from woonketen.projections.portal.desk import Desk
+from woonketen.projections.portal.rendering import page
+from woonketen.projections.portal.session import Session
+
+router = APIRouter(prefix="/signaal")
+
+_REASONS = {"bewoner": "contest_reason"}
+
+
+@router.get("/{warning}")
+def explain(request: Request, session: Here, warning: str, bij: str = "") -> Response:
+    with desk_of(request, session) as desk:
+        return _shown(request, session, desk, warning, bij)
+
+
+@router.post("/{warning}")
+def answer(
+    request: Request, session: Here, warning: str, reden: Annotated[str, Form()] = "", bij: str = ""
+) -> Response:
+    with desk_of(request, session) as desk:
+        if reden not in codes.members(_list(session)):
+            return _shown(request, session, desk, warning, bij, unsaid=True)
+        known = asking.warning_id(warning)
+        if known is None:
+            raise Missing
+        say = desk.contest if session.user.role == "bewoner" else desk.acknowledge
+        say(known, reden)
+        return _shown(request, session, desk, warning, bij, said=True)
+
+
+def _shown(
+    request: Request, session: Session, desk: Desk, warning: str, bij: str, *, said: bool = False, unsaid: bool = False
+) -> Response:
+    known = asking.warning_id(warning)
+    told = None if known is None else desk.explain(known)
+    if told is None:
+        raise Missing
+    row, name = asking.row_id(bij), _list(session)
+    return page(
+        request,
+        "signaal.html",
+        session,
+        status=422 if unsaid else 200,
+        told=told,
+        bij=row or "",
+        back=f"/dossier/{row}" if row and session.user.role != "bewoner" else "/",
+        reasons=[(code, codes.label(name, code)) for code in codes.ordered(name)],
+        said=said,
+        unsaid=unsaid,
+    )
+
+
+def _list(session: Session) -> str:
+    return _REASONS.get(session.user.role, "acknowledgement")

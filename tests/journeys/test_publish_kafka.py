@@ -1,0 +1,167 @@
+"""`woonketen-publish` over a real Apache Kafka, with a partner's own rights on it."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from wkkafka import new_prefix
+from wkpublish import SOURCE, first_times, in_order_per_resident, line, publish, start, write_visits
+from wkscaled import read_all
+
+from woonketen.contracts.settings import settings
+from woonketen.orchestration.kafka import topics
+from woonketen.orchestration.kafka.broker import Broker, running
+from woonketen.producers.outbox import Outbox, look
+from woonketen.streams.kafka_link import Link, link_of
+
+OUTBOX = "woonketen-outbox.sqlite"
+RESIDENTS = 20
+
+
+@pytest.fixture
+def to(link: Link, tmp_path: Path) -> list[str]:
+    return way(link, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker of its own, for who kills it."""
+    with running(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+def link_to(broker: Broker) -> Link:
+    return link_of(settings({"engine": "kafka", "kafka_prefix": new_prefix(), **broker.settings()}, {}))
+
+
+def way(link: Link, folder: Path) -> list[str]:
+    given = topics.let_in(link, "coach-oost", folder)
+    return ["--to", f"kafka://{link.bootstrap}", "--user", given["user"], "--password-file", given["password_file"]]
+
+
+def read(link: Link) -> list[Any]:
+    """Everything in the organisation's topic, as the platform reads it."""
+    (messages,) = read_all(link, link.inbox("coach-oost")).values()
+    return messages
+
+
+def ids(messages: list[Any]) -> list[str]:
+    return [json.loads(each.value)["id"] for each in messages]
+
+
+def refuse(link: Link, *event_ids: str | None) -> None:
+    """As the platform does it."""
+    producer = KafkaProducer(**link.options())
+    for event_id in event_ids:
+        receipt = {"source": SOURCE, "id": event_id, "status": "refused", "reason": "no_legal_basis",
+                   "detail": "subject", "mend": "enrol first", "at": "2026-03-01T09:00:00Z"}  # fmt: skip
+        producer.send(link.refused("coach-oost"), json.dumps(receipt).encode())
+    producer.flush()
+    producer.close()
+
+
+def test_events_arrive_in_order_as_structured_cloudevents(tmp_path: Path, link: Link, to: list[str]) -> None:
+    expected = write_visits(tmp_path / "visits.jsonl", 2500, RESIDENTS)
+    done = publish("visits.jsonl", *to, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["delivered"] == 2500
+    messages = read(link)
+    assert ids(messages) == expected
+    assert messages[7].value == line(7, resident=7)
+    assert dict(messages[7].headers)["content-type"].startswith(b"application/cloudevents+json")
+    assert len({each.key for each in messages}) == RESIDENTS
+    assert all(b"K-" not in each.key for each in messages)
+
+
+def test_refusals_come_back_into_the_outbox_once(tmp_path: Path, link: Link, to: list[str]) -> None:
+    write_visits(tmp_path / "visits.jsonl", 4)
+    assert publish("visits.jsonl", *to, cwd=tmp_path).returncode == 0
+    refuse(link, "v-2", None, "v-99")
+    done = publish("visits.jsonl", *to, "--receipts", "out.jsonl", cwd=tmp_path)
+    # The refused one is sent again only in the run after the one that read its refusal.
+    assert done.returncode == 1
+    assert "refused 1× no_legal_basis: enrol first" in done.stderr
+    told = [json.loads(each) for each in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [each["status"] for each in told] == ["delivered", "delivered", "refused", "delivered"]
+    done = publish("visits.jsonl", *to, "--json", cwd=tmp_path)
+    assert (done.returncode, json.loads(done.stdout)["delivered"]) == (0, 1)
+    assert ids(read(link)) == ["v-0", "v-1", "v-2", "v-3", "v-2"]
+
+
+def test_a_wrong_password_is_a_sentence_about_authentication(tmp_path: Path, to: list[str]) -> None:
+    write_visits(tmp_path / "visits.jsonl", 3)
+    (tmp_path / "wrong").write_text("not-the-password")
+    done = publish("visits.jsonl", *to[:-1], "wrong", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "refused the authentication" in done.stderr
+    assert look(tmp_path / OUTBOX).counts["waiting"] == 3
+    assert publish(*to, cwd=tmp_path).returncode == 0
+
+
+def test_another_organisations_topic_is_a_sentence_about_rights(tmp_path: Path, link: Link, to: list[str]) -> None:
+    topics.let_in(link, "zorg-ijssel", tmp_path)
+    write_visits(tmp_path / "visits.jsonl", 3)
+    for topic in ("in.zorg-ijssel", "in.nobody-1"):
+        done = publish("visits.jsonl", *to, "--topic", link.prefix + topic, cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"This user may not use the topic {link.prefix}{topic}" in done.stderr
+
+
+def test_it_waits_for_a_broker_that_is_gone(tmp_path: Path, mortal: Broker) -> None:
+    link = link_to(mortal)
+    to = way(link, tmp_path)
+    expected = write_visits(tmp_path / "visits.jsonl", 300, RESIDENTS)
+    mortal.kill()
+    process = start("visits.jsonl", *to, cwd=tmp_path)
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    mortal.start()
+    _, rest = process.communicate(timeout=100)
+    assert process.returncode == 0, rest
+    assert "nobody listens at that address. 300 events wait in the outbox; next attempt in" in said
+    assert ids(read(link)) == expected
+
+
+def test_kills_of_both_sides_lose_nothing_and_keep_the_order(tmp_path: Path, mortal: Broker) -> None:
+    link = link_to(mortal)
+    to = way(link, tmp_path)
+    expected = write_visits(tmp_path / "visits.jsonl", 6000, RESIDENTS)
+    random = Random(7)
+    for n in range(4):
+        process = start("visits.jsonl", *to, cwd=tmp_path)
+        deadline = time.monotonic() + 20
+        outbox = tmp_path / OUTBOX
+        least = 1000 * n  # so that it dies in the middle of sending
+        while process.poll() is None and time.monotonic() < deadline:
+            counts = look(outbox).counts if outbox.exists() and outbox.stat().st_size > 100_000 else None
+            if counts and counts["delivered"] > least:
+                break
+            time.sleep(0.02)
+        time.sleep(random.uniform(0, 0.2))
+        if n == 2:
+            mortal.kill()
+        process.kill()
+        process.communicate()
+        if n == 2:
+            mortal.start()
+    done = publish("visits.jsonl", *to, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    arrived = ids(read(link))
+    assert set(arrived) == set(expected)
+    assert in_order_per_resident(arrived, RESIDENTS)
+    assert first_times(arrived) == expected
+
+
+def test_a_pruned_outbox_forgets_and_a_kept_one_knows(tmp_path: Path, link: Link, to: list[str]) -> None:
+    write_visits(tmp_path / "visits.jsonl", 3)
+    assert publish("visits.jsonl", *to, cwd=tmp_path).returncode == 0
+    done = publish("visits.jsonl", *to, "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["known"] == 3
+    publish(*to, "--keep", "0", cwd=tmp_path)
+    with Outbox(tmp_path / OUTBOX) as outbox:
+        assert sum(outbox.status().counts.values()) == 0
