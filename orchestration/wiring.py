@@ -13,10 +13,11 @@ from typing import Any
 
 import psycopg
 
-from woonketen.contracts import indicators, policy
+from woonketen.contracts import indicators, policy, retention
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.indicators import Rules
 from woonketen.contracts.policy import Policy
+from woonketen.contracts.retention import Terms
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.postgres import open_database
 from woonketen.projections import sets
@@ -30,15 +31,17 @@ from woonketen.streams.vault import PostgresVault
 
 PROCESSOR = "woonketen_processor"
 _OPEN = 0x776B_0020
-_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"))
+_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"), (140, "proofs"))
 
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Policy and indicators, their texts, and the hash of them and of the code that a set of views belongs to."""
+    """Policy, indicators and retention terms; the texts of the first two, and the hash of them and of the code that a
+    set of views belongs to."""
 
     policy: Policy
     rules: Rules
+    terms: Terms
     texts: tuple[str, str] = field(repr=False)
 
     @cached_property
@@ -67,10 +70,12 @@ def migrations() -> list[Migration]:
 
 
 def rulebook(settings: Settings) -> Rulebook:
-    """Raises `PolicyError`, `IndicatorError`, or `ConfigurationError` for a file that cannot be read."""
+    """Raises `PolicyError`, `IndicatorError`, `RetentionError`, or `ConfigurationError` for a file that cannot be
+    read."""
     told = _text(settings.policy, "policy.csv")
     numbers = _text(settings.indicators, "indicators.yaml")
-    return Rulebook(policy.load(told), indicators.load(numbers), (told, numbers))
+    terms = retention.load(_text(settings.retention, "retention.csv"))
+    return Rulebook(policy.load(told), indicators.load(numbers), terms, (told, numbers))
 
 
 @contextmanager

@@ -23,14 +23,15 @@ VIEWS_OF: Mapping[str, tuple[str, ...]] = {
     "zorgaanbieder": ("zorgaanbieder", "warnings"),
     "vrijwilliger": ("vrijwilliger", "warnings"),
     "schuldhulp": ("schuldhulp",),
-    "beleid": ("complex",),
-    "programma": (),
+    "beleid": ("complex", "programma_figures"),
+    "programma": ("programma", "programma_figures"),
     "steward": (
         "steward_feeds",
         "steward_refusals",
         "steward_consents",
         "steward_requests",
         "steward_proofs",
+        "programma_figures",
         "looks",
     ),
 }

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import builders
 import psycopg
 from psycopg.rows import dict_row
 
-import woonketen.streams
 from woonketen.contracts.facts import Sealed
 from woonketen.contracts.records import open_records, unpack
+from woonketen.orchestration import wiring
 from woonketen.orchestration.rebuilding import Source, make_worker
 from woonketen.projections import people, queries, sets
 from woonketen.projections.ddl import PEOPLE
@@ -31,7 +30,6 @@ from woonketen.streams.organisations import Organisation
 from woonketen.streams.vault import PostgresVault
 from woonketen.streams.worker import Worker
 
-_SCRIPTS = Path(woonketen.streams.__file__).parent
 _CONTRACTS = files("woonketen.contracts")
 FIRST_DAY = date(2026, 1, 5)
 PARTITIONS = 2
@@ -39,10 +37,7 @@ KEK = bytes(range(32))
 
 
 def other_migrations() -> list[Migration]:
-    return [
-        (f"{number:04}_{name}", (_SCRIPTS / f"{name}.sql").read_text("utf-8"))
-        for number, name in ((10, "log"), (20, "vault"), (30, "admission"))
-    ]
+    return wiring.migrations()
 
 
 def prepare(owner: psycopg.Connection[Any], *, code: str = "code", day: date = FIRST_DAY) -> None:
@@ -161,7 +156,7 @@ def rows_of(owner: psycopg.Connection[Any], in_set: str | None = None, *, ref: b
     """Everything in the tables of a set (the live one), in a fixed order."""
     in_set = in_set or sets.live_set(owner)[0]
     found: dict[str, list[Any]] = {}
-    for table in (*PEOPLE, "contribution", "complex"):
+    for table in (*PEOPLE, "contribution", "pilot", "complex"):
         with owner.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(f"SELECT * FROM {in_set}.{table}").fetchall()  # type: ignore[call-overload]
         found[table] = rows if ref else sorted(map(str, rows))

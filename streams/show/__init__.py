@@ -24,6 +24,7 @@ from woonketen.streams.show import (
 )
 from woonketen.streams.show.case import NOTHING, Case, Pair
 from woonketen.streams.show.complex import Contribution, complexes, contributions
+from woonketen.streams.show.programma import pilots
 from woonketen.streams.show.wake import next_change, today
 from woonketen.streams.world import World
 
@@ -46,6 +47,7 @@ def shown(facts: Iterable[Fact], ref: bytes, day: date, world: World, judge_on: 
         rows=[row for _, row in pairs],
         warnings=_warning_rows(case, pairs),
         contributions=contributions(counted, day, world),
+        pilots=pilots(counted, day, world),
         judge_on=judge_on,
         show_on=next_change(whenever, day, world, gone),
     )
