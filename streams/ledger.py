@@ -29,8 +29,8 @@ HEAD, ERASURE, RESTORE, RETENTION, LOOKS = "ledger", "erasure", "restore", "rete
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """`who` and `org`: keyed hashes of (organisation, pseudonym) and of the organisation; `kids`: of the keys that were
     destroyed. For the end of a term `request` is the list that was approved; of the keys in `parted` only what the
-    keyed hashes in `events` name went, and the rest was sealed under fresh ones. `looks`: who was looked at before `day`
-    cannot be told any more. The first line (`kind` is `ledger`) names the ledger by its random `request`."""
+    keyed hashes in `events` name went, and the rest was sealed under fresh ones. `looks`: who was looked at before
+    `day` cannot be told any more. The first line (`kind` is `ledger`) names the ledger by its random `request`."""
 
     n: int
     kind: str
