@@ -25,6 +25,7 @@ from woonketen.contracts.settings import Settings
 from woonketen.orchestration.cli import cli
 from woonketen.orchestration.cli.base import Context
 from woonketen.orchestration.platform import Platform, init, open_platform
+from woonketen.projections import people
 
 FIRST_DAY, LAST = date(2026, 1, 5), date(2026, 1, 31)
 ENDED = date(2026, 1, 20)
@@ -91,6 +92,8 @@ class Archive:
         for one, other in ((self.terms, made.terms), (self.settings.kek, made.settings.kek),
                            (self.settings.ledger_file, made.settings.ledger_file)):  # fmt: skip
             shutil.copy(one, other)
+        with psycopg.connect(made.dsn, autocommit=True) as owner:  # an erasure in another copy may have dropped one
+            people.make_roles(owner)
         return made
 
     def due(self, *more: str) -> list[dict[str, Any]]:
