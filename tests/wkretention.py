@@ -43,7 +43,7 @@ TERMS = (
 *,tenancy,contract,lease nuisance tenancy_care arrears,1,lease_ended,besluit 3
 *,tenancy,public_task,complex,84,recorded,besluit 3
 *,early_signalling,legal_obligation,signal,6,signal_closed,besluit 4
-*,warnings,legitimate_interest,warnings,24,warning_closed,besluit 5
+*,warnings,public_task,warnings,24,warning_closed,besluit 5
 woonketen,accountability,legal_obligation,looks,60,recorded,besluit 6
 """
 )
