@@ -113,7 +113,8 @@ class Archive:
             "place": place,
             "n": nth,
         }
-        environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{os.environ['PYTHONPATH']}"}
+        paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         ended = subprocess.run(
             [sys.executable, "-m", "wkretention"], input=json.dumps(given), text=True, env=environment, check=False
         )
