@@ -177,6 +177,7 @@ class Platform:
         return self.admission.settings().open_day
 
     def close_days(self, first: date, last: date) -> date:
+        self.contacts.forget_old()
         return self.admission.close_through(first, last)
 
     def run(

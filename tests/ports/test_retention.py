@@ -249,3 +249,7 @@ def test_contact_data_go_with_their_signal(town: Archive) -> None:
         assert platform.parts.processor.execute(count, [handle]).fetchone() == (1,)
         platform.erase(b.CORPORATIE, subject(b.CORPORATIE, 1), "art_17_request")
         assert platform.parts.processor.execute(count, [handle]).fetchone() == (0,)
+        handle = platform.put_contact(b.CORPORATIE, f"{b.CORPORATIE}:S-2", json.dumps({"name": "Iemand"}).encode())
+        platform.parts.processor.execute("UPDATE gate.contact SET put_at = put_at - interval '31 days'")
+        platform.close_days(DUE + timedelta(days=1), DUE + timedelta(days=1))
+        assert platform.parts.processor.execute(count, [handle]).fetchone() == (0,), "nobody fetched them in time"
