@@ -153,6 +153,19 @@ def test_a_hold_that_comes_after_the_approval_holds_too(town: Archive) -> None:
     assert [f"lease.started L-oud-{n}" in ids(town, n) for n in (1, 2)].count(True) == 1
 
 
+def test_what_became_due_after_the_approval_stays(town: Archive) -> None:
+    """Approved, cut off, and then a late balance of the same old lease: nobody approved that it goes."""
+    listed = town.listed(b.CORPORATIE)
+    town.run_killed(listed, "steward-ow", "committed")
+    left = next(n for n in (1, 2) if f"lease.started L-oud-{n}" in ids(town, n))
+    with town.platform() as platform:
+        owed = {"outstanding_cents": 0, "oldest_unpaid_on": ...}
+        tell(platform, told("rent.balance_reported", b.CORPORATIE, left, ENDED, lease_id=f"L-oud-{left}", **owed))
+    assert run(town, listed)["events"] == 6
+    assert ids(town, left) >= {f"rent.balance_reported L-oud-{left}"}
+    assert f"lease.started L-oud-{left}" not in ids(town, left)
+
+
 @pytest.mark.parametrize("place", ["destroyed", "on disk", "committed"])
 def test_killed_in_the_middle(town: Archive, place: str) -> None:
     listed = town.listed(b.CORPORATIE)
