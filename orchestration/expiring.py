@@ -14,12 +14,12 @@ from datetime import date
 from typing import Any
 
 import msgspec
-import psycopg
 
 from woonketen.contracts.calendar import add_months
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.records import PLATFORM
 from woonketen.contracts.retention import LOOKS, PLATFORM_KIND, Terms
+from woonketen.orchestration.holds import Holds
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import forgetting
 from woonketen.projections.database import told
@@ -29,7 +29,7 @@ from woonketen.streams.admission import Admission
 from woonketen.streams.ending import activity_of
 from woonketen.streams.ledger import Entry, Writer, of_org
 from woonketen.streams.log_pg import PostgresLog
-from woonketen.streams.overdue import Hold, Item, Person, Told
+from woonketen.streams.overdue import Item, Person, Told
 from woonketen.streams.show.schuldhulp import contact_handle
 
 CHUNK = 100
@@ -52,6 +52,7 @@ class Expiring:
         self._parts, self._admission, self._terms = parts, admission, terms
         self._connection = parts.processor
         self._log = PostgresLog(parts.processor, parts.vault)
+        self.holds = Holds(parts.processor, admission)
 
     # --- looking ---
 
@@ -111,7 +112,7 @@ class Expiring:
             if found.on > self._open_day():
                 raise ConfigurationError("That day is not there yet.", "Approve a list of a day up to the open one.")
             if listed == _looks_list(found) and found.looks:
-                self._refuse_stranger(user, PLATFORM)
+                self.holds.refuse_stranger(user, PLATFORM)
                 return self._end_looks(listed, user, found)
             org = next((o for o, items in found.items.items() if overdue.list_id(items, o, found.on) == listed), None)
             if org is None:
@@ -119,12 +120,12 @@ class Expiring:
                     "What is past its term is not, or no more, what this list says.",
                     "Look at `woonketen retention due`, and approve the list that it names.",
                 )
-            self._refuse_stranger(user, org)
+            self.holds.refuse_stranger(user, org)
             self._approve(listed, user, org, found)
         elif approved[2] is not None:
             return self.certificate(listed)
         else:
-            self._refuse_stranger(user, approved[0])
+            self.holds.refuse_stranger(user, approved[0])
         self._go_on(listed)
         return self.certificate(listed)
 
@@ -192,59 +193,6 @@ class Expiring:
         forgetting.drop_roles(self._parts.owner, roles)
         return done, removed
 
-    # --- holds ---
-
-    def hold(
-        self, user: User, org: str, subject: str | None, activity: str | None, reason: str, until: date
-    ) -> dict[str, Any]:
-        """Nothing of it goes before `until` is over, whatever its term."""
-        self._refuse_stranger(user, org)
-        today = self._open_day()
-        if until < today:
-            raise ConfigurationError("That day is over.", f"Give a day from {today} on.")
-        ref = None
-        if subject is not None:
-            ref = self._admission.resident_of(org, subject)
-            if ref is None:
-                raise ConfigurationError(
-                    "This organisation has no resident under that pseudonym.", "Give the own organisation's pseudonym."
-                )
-        with told():
-            row = self._connection.execute(
-                "INSERT INTO gate.hold (org, ref, activity, reason, since, until, set_by)"
-                " VALUES (%s, %b, %s, %s, %s, %s, %s) RETURNING id",
-                [org, ref, activity, reason, today, until, user.rolname],
-            ).fetchone()
-        assert row is not None
-        return {
-            "hold": row[0],
-            "org": org,
-            "about": activity or "a resident",
-            "reason": reason,
-            "until": until.isoformat(),
-        }
-
-    def holds(self) -> list[dict[str, Any]]:
-        with told(), self._connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-            cursor.execute(
-                "SELECT id AS hold, org, coalesce(activity, 'a resident') AS about, reason, since, until, ended_on,"
-                " CASE WHEN ended_on IS NOT NULL OR until < %s THEN 'over' ELSE 'holds' END AS state"
-                " FROM gate.hold ORDER BY id",
-                [self._open_day()],
-            )
-            return cursor.fetchall()
-
-    def end_hold(self, user: User, number: int) -> dict[str, Any]:
-        with told():
-            row = self._connection.execute("SELECT org FROM gate.hold WHERE id = %s", [number]).fetchone()
-            if row is None:
-                raise ConfigurationError("There is no such hold.", "Look at `woonketen retention hold list`.")
-            self._refuse_stranger(user, row[0])
-            self._connection.execute(
-                "UPDATE gate.hold SET ended_on = coalesce(ended_on, %s) WHERE id = %s", [self._open_day(), number]
-            )
-        return {"hold": number, "org": row[0], "state": "over"}
-
     # --- steps ---
 
     def _open_day(self) -> date:
@@ -254,7 +202,7 @@ class Expiring:
         return {each.org: each.kind for each in self._admission.organisations()}
 
     def _find(self, on: date) -> Overdue:
-        kinds, holds = self._kinds(), self._holding(on)
+        kinds, holds = self._kinds(), self.holds.on(on)
         partitions = self._admission.settings().partitions
         found = Overdue(on, {}, {}, Counter(), self._looks_due(on))
         everybody = overdue.everybody(self._connection)
@@ -265,29 +213,6 @@ class Expiring:
                 found.items.setdefault(item.org, []).append(item)
                 found.whose[item.key] = person.refs
         return found
-
-    def _holding(self, on: date) -> list[Hold]:
-        """On the day of the list, and still today: a hold that was set since holds too."""
-        with told():
-            rows = self._connection.execute(
-                "SELECT h.org, coalesce(m.into_ref, h.ref), h.activity FROM gate.hold h"
-                " LEFT JOIN admission.merged m ON m.ref = h.ref WHERE h.ended_on IS NULL AND h.until >= %s",
-                [min(on, self._open_day())],
-            ).fetchall()
-        return [Hold(org, None if ref is None else bytes(ref), activity) for org, ref, activity in rows]
-
-    def _refuse_stranger(self, user: User, org: str) -> None:
-        """A steward of the controller; where it has none, one of a municipality."""
-        kinds = self._kinds()
-        with told():
-            row = self._connection.execute(
-                "SELECT count(*) FROM gate.viewer WHERE role = 'steward' AND org = %s", [org]
-            ).fetchone()
-        alone = not row or not row[0]
-        if user.role != "steward" or not (user.org == org or (alone and kinds.get(user.org) == "gemeente")):
-            raise ConfigurationError(
-                "This is for a steward of the controller (of a municipality, where it has none).", "Use another --as."
-            )
 
     def _approved(self, listed: str) -> Any:
         with told():
@@ -422,7 +347,7 @@ class _Approved:
 
     def of(self, person: Person) -> Callable[[Told], bool]:
         mine = self._expiring
-        holds = mine._holding(self._on)
+        holds = mine.holds.on(self._on)
         items, _ = overdue.overdue(person, mine._terms, self._kinds, self._on, mine._parts.keys, holds)
         keys = {item.key for item in items if item.org == self._org and item.token in self._tokens}
         return lambda each: each.fact is not None and each.fact.key in keys

@@ -93,7 +93,7 @@ def add(
     if bool(subject) == bool(activity):
         raise ConfigurationError("A hold is about a resident or an activity.", "Give --subject or --activity.")
     with shared.platform() as platform:
-        shared.object(platform.retention.hold(platform.user(user), org, subject, activity, reason, until.date()))
+        shared.object(platform.retention.holds.add(platform.user(user), org, subject, activity, reason, until.date()))
 
 
 @hold.command(name="list")
@@ -101,7 +101,7 @@ def add(
 def list_holds(shared: Context) -> None:
     """Every hold; never whom it is about."""
     with shared.platform() as platform:
-        shared.table(platform.retention.holds(), "No holds.")
+        shared.table(platform.retention.holds.everything(), "No holds.")
 
 
 @hold.command(name="end")
@@ -111,7 +111,7 @@ def list_holds(shared: Context) -> None:
 def end_hold(shared: Context, number: int, user: str) -> None:
     """End a hold before its day."""
     with shared.platform() as platform:
-        shared.object(platform.retention.end_hold(platform.user(user), number))
+        shared.object(platform.retention.holds.end(platform.user(user), number))
 
 
 def _give(shared: Context, found: dict[str, Any], path: Path | None) -> None:
