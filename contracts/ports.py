@@ -119,13 +119,14 @@ class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """All that is shown of one resident on the open day. `contributions` are what a resident adds to rows that are
-    about nobody. `judge_on`: at which close it is judged next; `show_on`: on which open day its rows can change by
-    themselves."""
+    about nobody, `pilots` to the view `programma`. `judge_on`: at which close it is judged next; `show_on`: on which
+    open day its rows can change by themselves."""
 
     ref: bytes
     rows: Sequence[Row] = ()
     warnings: Sequence[WarningRow] = ()
     contributions: Sequence[Any] = ()
+    pilots: Sequence[Any] = ()
     judge_on: date | None = None
     show_on: date | None = None
 

@@ -15,7 +15,7 @@ from woonketen.contracts.errors import ConfigurationError, NotYours
 from woonketen.contracts.ports import Aside, Kept, Shown
 from woonketen.projections.database import told
 from woonketen.projections.ddl import PEOPLE
-from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, TABLES, digest, lines_of
+from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, PILOT, TABLES, digest, lines_of
 
 _COMPLEX_LOCK = 0x776B_0011
 _LINES = 2000  # rows in one statement: enough to cost nothing, few enough to hold in memory twice
@@ -156,7 +156,7 @@ class PostgresBatch:
                         gone.setdefault(table, []).append(each.ref)
                     added.setdefault(table, []).extend(lines.get(table, ()))
         for table, refs in gone.items():
-            column = "ref" if table == CONTRIBUTION else "v_ref"
+            column = "v_ref" if table in PEOPLE else "ref"
             self._run(f"DELETE FROM {{table}} WHERE {column} = ANY(%b)", table, [refs])
         for table, rows in added.items():
             self._insert(table, rows)
@@ -272,9 +272,11 @@ def count_differences(connection: psycopg.Connection[Any], one: str, other: str)
         ).format(one=sql.Identifier(one, table), other=sql.Identifier(other, table))
         row = connection.execute(query).fetchone()
         found[table] = int(row[0]) if row else 0
-    query = sql.SQL(
-        "SELECT count(*) FROM ((SELECT ref, data FROM {one} EXCEPT ALL SELECT ref, data FROM {other})"
-        " UNION ALL (SELECT ref, data FROM {other} EXCEPT ALL SELECT ref, data FROM {one})) AS d"
-    ).format(one=sql.Identifier(one, CONTRIBUTION), other=sql.Identifier(other, CONTRIBUTION))
-    row = connection.execute(query).fetchone()
-    return found | {"complex": int(row[0]) if row else 0}
+    for name, table in (("complex", CONTRIBUTION), ("programma", PILOT)):
+        query = sql.SQL(
+            "SELECT count(*) FROM ((SELECT ref, data FROM {one} EXCEPT ALL SELECT ref, data FROM {other})"
+            " UNION ALL (SELECT ref, data FROM {other} EXCEPT ALL SELECT ref, data FROM {one})) AS d"
+        ).format(one=sql.Identifier(one, table), other=sql.Identifier(other, table))
+        row = connection.execute(query).fetchone()
+        found[name] = int(row[0]) if row else 0
+    return found

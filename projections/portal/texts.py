@@ -1,6 +1,6 @@
 """All sentences of the pages, as they stand in templates and routes; and the catalogues of the other languages.
 
-    python -m woonketen.projections.portal.texts    # adds what is new to translations/*.po, with an empty translation
+python -m woonketen.projections.portal.texts    # adds what is new to translations/*.po, with an empty translation
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from typing import Any
 
 import builders as b
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
