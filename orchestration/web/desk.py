@@ -16,7 +16,6 @@ import msgspec
 from woonketen.contracts import consent
 from woonketen.contracts.catalogue import PREFIX, TYPES
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.contracts.policy import DERIVED
 from woonketen.contracts.recipient import PURPOSE_OF
 from woonketen.contracts.records import PLATFORM
 from woonketen.orchestration import export
@@ -174,9 +173,10 @@ class PlatformDesk:
                 c for each in lines if each.state == "granted" and each.recipient == role for c in each.categories
             }
             waits = {
-                DERIVED.get(category, category)
+                "overview" if rule.when == "overview" else category
                 for category, each in rules.items()
-                if any(rule.state == "C" for rule in each)
+                for rule in each
+                if rule.state == "C"
             }
             if waits - granted:
                 found.append(Offer(role, purpose, sorted(waits - granted)))
