@@ -1,6 +1,6 @@
 """All sentences of the pages, as they stand in templates and routes; and the catalogues of the other languages.
 
-    python -m woonketen.projections.portal.texts    # adds what is new to translations/*.po, with an empty translation
+python -m woonketen.projections.portal.texts    # adds what is new to translations/*.po, with an empty translation
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> None:
             if text not in known:
                 catalogue.delete(text)
         with _path(language).open("wb") as out:
-            write_po(out, catalogue, width=0, omit_header=False, sort_output=True)
+            write_po(out, catalogue, width=0, sort_output=True)
         sys.stdout.write(f"{language}: {len(known)} texts, {len(missing(language))} without a translation\n")
 
 
