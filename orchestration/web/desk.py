@@ -272,7 +272,7 @@ def mark_of(prints: Mapping[str, str]) -> str:
     """Four letters a row; of a long list only whether it is the same, so that it fits an address.
 
     >>> mark_of({"01": "aaaabbbb", "02": "ccccdddd"})
-    '4dd3e9c0'
+    '3fcd4dbc'
     """
     rows = sorted(
         hashlib.blake2b(f"{row_id} {told}".encode(), digest_size=2).hexdigest() for row_id, told in prints.items()

@@ -43,13 +43,15 @@ def install(app: FastAPI, config: WebConfig) -> None:
         raise ConfigurationError("The demo's sign-in listens on this machine only.", "Leave --demo out.")
     if not is_loopback(config.url.removeprefix("http://").rpartition(":")[0]):
         raise ConfigurationError("The demo's sign-in listens on this machine only.", "Leave `url` out.")
-    app.mount(DEMO_ISSUER, provider(config, app))
+    app.state.idp = provider(config, app)
+    app.mount(DEMO_ISSUER, app.state.idp)
 
 
 def provider(config: WebConfig, parent: FastAPI) -> FastAPI:
     """`parent.state.personas`: who can be chosen."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    issuer, key = config.url + DEMO_ISSUER, RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": "demo"})
+    app.state.key = new_key()
+    issuer = config.url + DEMO_ISSUER
     codes: dict[str, _Code] = {}
     lock = threading.Lock()
 
@@ -78,7 +80,7 @@ def provider(config: WebConfig, parent: FastAPI) -> FastAPI:
     @app.get("/jwks")
     async def jwks(request: Request) -> dict[str, Any]:
         _of_this_machine(request)
-        return {"keys": [key.as_dict(private=False)]}
+        return {"keys": [app.state.key.as_dict(private=False)]}
 
     @app.get("/authorize")
     async def choose(
@@ -153,7 +155,7 @@ def provider(config: WebConfig, parent: FastAPI) -> FastAPI:
             "nonce": found.nonce,
             "preferred_username": found.name,
         }
-        signed = jwt.encode({"alg": "RS256", "kid": "demo"}, claims, key)
+        signed = jwt.encode({"alg": "RS256", "kid": app.state.key.kid}, claims, app.state.key)
         told = {"access_token": signed, "id_token": signed, "token_type": "Bearer", "expires_in": _TOKEN_SECONDS}
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
@@ -164,6 +166,10 @@ def provider(config: WebConfig, parent: FastAPI) -> FastAPI:
         return RedirectResponse(post_logout_redirect_uri if own else config.url + "/", 303)
 
     return app
+
+
+def new_key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": secrets.token_hex(4)})
 
 
 def _of_this_machine(request: Request) -> None:

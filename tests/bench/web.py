@@ -165,7 +165,12 @@ def pages(server: Portal, report: Report, times: int = 60) -> None:
             if found is not None:
                 path = found[1]
                 measure(
-                    server, report, f"web: a page of {name}", "/dossier/{row}", times, lambda v=visitor, p=path: v.get(p)
+                    server,
+                    report,
+                    f"web: a page of {name}",
+                    "/dossier/{row}",
+                    times,
+                    lambda v=visitor, p=path: v.get(p),
                 )
 
 
@@ -206,7 +211,9 @@ async def updates(server: Portal, partner: Partner, report: Report, residents: i
     await asyncio.to_thread(deliver, partner, lines, told)
     await asyncio.sleep(2)
     report.line(f"web: {STREAMS} open pages, memory of the server", server.memory(), f"{server.memory():.0f} MB")
-    report.line("web: memory of a page", (server.memory() - before) / STREAMS, f"{(server.memory() - before) / STREAMS:.2f} MB")
+    report.line(
+        "web: memory of a page", (server.memory() - before) / STREAMS, f"{(server.memory() - before) / STREAMS:.2f} MB"
+    )
     for each in streams:
         each.cancel()
     await asyncio.gather(*streams, return_exceptions=True)
@@ -219,7 +226,11 @@ async def updates(server: Portal, partner: Partner, report: Report, residents: i
     report.line("web: from the receipt before it to a word, median", median, f"{1000 * median:.0f} ms")
     report.line("web: the same, 99th percentile", late, f"{1000 * late:.0f} ms")
     took = sorted(each["ms"] for each in server.log if each.get("route") == "/events")
-    report.line("web: a delivery meanwhile, 99th percentile", took[int(len(took) * 0.99)], f"{took[int(len(took) * 0.99)]:.0f} ms")
+    report.line(
+        "web: a delivery meanwhile, 99th percentile",
+        took[int(len(took) * 0.99)],
+        f"{took[int(len(took) * 0.99)]:.0f} ms",
+    )
 
 
 def deliver(partner: Partner, lines: Sequence[bytes], told: list[float]) -> None:
