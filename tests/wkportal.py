@@ -1,4 +1,4 @@
-"""The portal with the five stories played up to a day on which everybody has something to do, and a Chromium to look."""
+"""The portal with the five stories played up to a day on which everybody has something to do, and a Chromium."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STORIES = Path(__file__).parent / "stories"
 NAMES = ("wooncoach", "zittende_huurders", "buddy", "woonladder", "doorstroom")
 EVENING = date(2026, 6, 8)
 PERSONAS = (
-    "coach-w40", "regie-cl9", "wijk-noord", "huur-dp", "huur-ow", "zorg-z5", "vrijwilliger-v3", "ervaring-e1",
-    "bewoner-s05", "steward-ijsselstad", "beleid-1", "schuld-1", "programma-1", "coach-w31",
+    "coach-w40", "regie-cl9", "wijk-noord", "huur-dp", "huur-ow", "zorg-z5", "vrijwilliger-v3", "bewoner-s05",
+    "steward-ijsselstad", "beleid-1", "schuld-1", "programma-1", "coach-w31",
 )  # fmt: skip
-"""Somebody of each role; two landlords, a volunteer who sees parties, and a coach without anybody."""
+"""Somebody of each role; two landlords, and a coach without anybody."""
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 PATHS: dict[str, tuple[str, ...]] = {
     "corporatie": ("/complexen",),
@@ -80,4 +80,5 @@ def paths_of(page: Page, served: Served, role: str) -> list[str]:
     page.goto(served.url + "/")
     html = page.content()
     first = [found[0] for kind in ("dossier", "signaal") if (found := re.findall(rf'href="(/{kind}/[^"]+)"', html))]
-    return ["/", *PATHS.get(role, ()), *(each.replace("&amp;", "&") for each in first), "/hoe-werkt-dit"]
+    how = ("/hoe-werkt-dit",) if role in ("bewoner", "coach") else ()
+    return ["/", *PATHS.get(role, ()), *(each.replace("&amp;", "&") for each in first), *how]

@@ -1,4 +1,4 @@
-"""Every page shows exactly the fields of its view, to whom they are for, and every look is on record. No browser needed."""
+"""Every page shows exactly the fields of its view, to whom they are for; every look is on record. No browser needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people come for, from the sign-in to the end: with and without JavaScript, by keyboard alone, at three widths."""
+"""What people come for, from sign-in to end: with and without JavaScript, by keyboard alone, at three widths."""
 
 from __future__ import annotations
 

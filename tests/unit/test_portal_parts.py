@@ -155,8 +155,9 @@ def test_nothing_but_the_shape_of_an_id_reaches_the_desk() -> None:
 
 
 def warning(severity: int, state: str = "active") -> dict[str, Any]:
-    return {"id": "WA-1", "severity": severity, "state": state, "sentence": "Er is iets: dat.",
-            "opened_on": "2026-06-01", "due_on": "2026-06-12", "owner": "coach", "indicator": "contact_lost"}  # fmt: skip
+    days = {"opened_on": "2026-06-01", "due_on": "2026-06-12"}
+    told = {"id": "WA-1", "severity": severity, "state": state, "sentence": "Er is iets: dat.", "owner": "coach"}
+    return told | days | {"indicator": "contact_lost"}
 
 
 def coach(**more: Any) -> dict[str, Any]:
