@@ -3,8 +3,8 @@
     python tests/bench/bench.py [--events N] [--residents N] [--quick] [--out FOLDER]
 
 A town's two years are made and fed day by day. Then: reading, decrypting and decoding all events alone; the rebuild;
-the rebuild that judges every evening again; the same for smaller towns; a day on which nobody is due; the live way; the web server.
-Nothing is asserted. The figures are printed and, as JSON, written to `bench-out/`.
+the rebuild that judges every evening again; the same for smaller towns; a day on which nobody is due; the live way; the
+web server. Nothing is asserted. The figures are printed and, as JSON, written to `bench-out/`.
 """
 
 from __future__ import annotations

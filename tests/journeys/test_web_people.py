@@ -292,7 +292,7 @@ def test_a_provider_that_changed_its_key_a_moment_ago(served: Served) -> None:
     with served.visitor("coach-1"):
         pass
     served.app.state.provider._forced_at = -100.0
-    served.app.state.idp.state.key = new_key()
+    served.app.state.idp.key = new_key()
     with served.visitor("coach-1") as visitor:
         assert visitor.get("/views/coach").status_code == 200
 

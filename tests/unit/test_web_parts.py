@@ -99,5 +99,5 @@ def test_the_realm_of_the_docs_fits_what_the_sign_in_does() -> None:
     assert client["attributes"]["post.logout.redirect.uris"] == "https://woonketen.example/"
     assert client["attributes"]["id.token.signed.response.alg"] in ALGORITHMS
     assert "profile" in client["defaultClientScopes"]  # preferred_username
-    assert not (client["implicitFlowEnabled"] or client["directAccessGrantsEnabled"] or client["publicClient"])
+    assert not any(client[each] for each in ("implicitFlowEnabled", "directAccessGrantsEnabled", "publicClient"))
     assert not realm["registrationAllowed"]
