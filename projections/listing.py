@@ -147,18 +147,20 @@ def part(
     conditions, values = _conditions(view, filters or {}, find)
     orders = SORTS.get(view, {"id": "v_id"})
     order = orders.get(sort or "", next(iter(orders.values())))
-    query = (
-        f"SELECT *, count(*) OVER () AS v_total FROM view_{view}.with_id{conditions}"
+    # First which rows: so the fields that the view computes are computed for those that are shown, not for all.
+    which = (
+        f"SELECT v_id, count(*) OVER () AS n FROM view_{view}.with_id{conditions}"
         f" ORDER BY {order}, v_id LIMIT %s OFFSET %s"
     )
     with queries.looking(owner, user) as cursor:
-        rows = queries.fetch(cursor, query, [*values, size, first])
-        total = rows[0]["v_total"] if rows else 0
-        if not rows and first:
+        found = queries.fetch(cursor, which, [*values, size, first])
+        total = found[0]["n"] if found else 0
+        if not found and first:
             total = queries.fetch(cursor, f"SELECT count(*) AS n FROM view_{view}.with_id{conditions}", values)[0]["n"]
+        place = {row["v_id"]: at for at, row in enumerate(found)}
+        rows = queries.fetch(cursor, f"SELECT * FROM view_{view}.with_id WHERE v_id = ANY (%b)", [list(place)])
+        rows.sort(key=lambda row: place[row["v_id"]])
         ids = [row.pop("v_id") for row in rows]
-        for row in rows:
-            del row["v_total"]
         queries.record(cursor, view, ids, queries.fields(view))
     return [(each.hex(), queries.in_order(row, view)) for each, row in zip(ids, rows, strict=True)], total
 
