@@ -41,8 +41,8 @@ WARNED = ("coach", "casusregisseur", "corporatie", "zorgaanbieder", "bewoner")
 WARNING_COLUMNS = ["severity", "resident", "sentence", "opened_on", "state"]
 MOST_ROWS, MOST_WARNINGS = 6, 4
 PORTAL_EVENING = date(2026, 6, 8)
-"""The portal opens on the morning after it: an ordinary day in the middle of the stories, on which everybody has something
-to do. At their end nobody has."""
+"""The portal opens on the morning after it: an ordinary day in the middle of the stories, with something to do for
+everybody. At their end nobody has."""
 
 
 def main() -> None:
