@@ -188,17 +188,20 @@ def _read(
 ) -> tuple[list[Row], int]:
     conditions, values = _conditions(view, filters, find)
     order = SORTS[view].get(sort or "", next(iter(SORTS[view].values()))) if view in SORTS else "started_on, programme"
-    query = (
-        f"SELECT *, count(*) OVER () AS v_total FROM view_{view}.with_id{conditions}"
-        f" ORDER BY {order}, v_id LIMIT %s OFFSET %s"
+    # First which rows, then all of these: a window over whole rows would compute every field of every row.
+    picked = queries.fetch(
+        cursor,
+        f"SELECT v_id, count(*) OVER () AS total FROM view_{view}.with_id{conditions}"
+        f" ORDER BY {order}, v_id LIMIT %s OFFSET %s",
+        [*values, size, first],
     )
-    rows = queries.fetch(cursor, query, [*values, size, first])
-    if not rows and first:
-        return [], queries.fetch(cursor, f"SELECT count(*) AS n FROM view_{view}.with_id{conditions}", values)[0]["n"]
-    total = rows[0]["v_total"] if rows else 0
-    for row in rows:
-        del row["v_total"]
-    return rows, total
+    if not picked:
+        count = f"SELECT count(*) AS n FROM view_{view}.with_id{conditions}"
+        return [], queries.fetch(cursor, count, values)[0]["n"] if first else 0
+    ids = [row["v_id"] for row in picked]
+    found = queries.fetch(cursor, f"SELECT * FROM view_{view}.with_id WHERE v_id = ANY (%b)", [ids])
+    by_id = {row["v_id"]: row for row in found}
+    return [by_id[each] for each in ids if each in by_id], picked[0]["total"]
 
 
 def one(owner: psycopg.Connection[Any], user: User, view: str, row_id: str) -> Row | None:
