@@ -87,7 +87,9 @@ def processor(dsn: str) -> Iterator[psycopg.Connection[Any]]:
 
 def make_doors(parts: Parts, connection: psycopg.Connection[Any], link: Link, say: Say) -> Doors:
     vault = PostgresVault(connection, parts.keys)
-    admission = Admission(connection, parts.keys, vault, PostgresLog(connection, vault, SCALED))
+    admission = Admission(
+        connection, parts.keys, vault, PostgresLog(connection, vault, SCALED), terms=parts.rulebook.terms
+    )
     return Doors(connection, admission, link, backup_hours=parts.settings.backup_hours, say=say)
 
 
