@@ -31,7 +31,7 @@ from kafka.errors import TopicAlreadyExistsError
 
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.orchestration.data_folder import write_private
-from woonketen.streams.kafka_link import Link, kafka_told
+from woonketen.streams.kafka_link import Link, kafka_told, knock
 
 HOUR = 3600 * 1000
 KEPT_DAYS = 30
@@ -59,6 +59,7 @@ REFUSED = INBOX
 
 @contextmanager
 def admin(link: Link) -> Iterator[Any]:
+    knock(link)
     with kafka_told(link):
         client = KafkaAdminClient(**link.options())
         try:
