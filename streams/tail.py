@@ -56,7 +56,7 @@ def check(connection: psycopg.Connection[Any], link: Link) -> None:
         if here.offset is not None and tail.end <= here.offset:
             raise ConfigurationError(
                 f"Kafka has lost records of partition {partition} that it had acknowledged.",
-                "Bring the broker's data back; `woonketen log verify` tells what is missing.",
+                "Bring the broker's data back, or send them again with `woonketen log copy --to kafka`.",
             )
         if tail.highest >= here.next or _others(connection, tail, here.acked):
             raise ConfigurationError(

@@ -105,6 +105,13 @@ def test_a_partner_comes_delivers_and_leaves(installation: Installation) -> None
         (door,) = (row for row in rows if row.get("org") == CITY)
         assert (door["admitted"], door["lag"], door["replies"]) == (3, 0, 0)
         assert [each["reason"] for each in refusals_of(installation.link, CITY)] == ["malformed"]
+        engine = next(row for row in doctor(installation) if row["check"] == "engine")
+        assert engine["state"] == "ok"
+        installation.write(backup_hours="10000")
+        engine = next(row for row in doctor(installation) if row["check"] == "engine")
+        assert engine["state"] == "mend"
+        assert "retention.ms" in engine["mend"]
+        installation.write()
         (verified,) = installation.told("log", "verify")
         assert verified["gaps"] == verified["changed"] == 0
         before = file.read_text()
@@ -137,6 +144,11 @@ def test_a_worker_is_killed_while_a_new_partner_joins(installation: Installation
     (verified,) = installation.told("log", "verify")
     # Two registrations and an agreement in each of three partitions, and one record a resident.
     assert (verified["records"], verified["gaps"], verified["changed"]) == (3 * 3 + 200, 0, 0)
+
+
+def doctor(installation: Installation) -> list[dict[str, Any]]:
+    """Its exit code is of all checks, and the town's open day is long past."""
+    return [json.loads(each) for each in installation.run("doctor", code=1).stdout.splitlines()]
 
 
 def admitted(installation: Installation) -> dict[str, int]:
