@@ -34,7 +34,7 @@ from bench.bench import parse
 from bench.live import calls
 from bench.report import Report, machine
 from bench.towns import PER_RESIDENT, town
-from chaos.office import Office
+from chaos.office import Office, wait_for
 from chaos.scaled import ScaledOffice, end
 from chaos.town import GI
 
