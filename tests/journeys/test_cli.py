@@ -18,7 +18,8 @@ from chaos.town import CO, FIRST_DAY, GI, ORGS, OW, agreements, envelope, lives
 
 COMMANDS = {
     "init": "--open-day --partitions",
-    "org": "add list leave",
+    "org": "add list leave credentials",
+    "org credentials": "--kafka --rotate",
     "org add": "--kind --source --district --subject-url --phone",
     "org list": "",
     "org leave": "",
@@ -65,9 +66,14 @@ COMMANDS = {
     "evidence": "--as --html --verify --public-key",
     "quarantine": "list show replay discard",
     "rebuild": "--verify",
-    "log": "stats verify",
+    "log": "stats verify copy recover",
     "log stats": "",
     "log verify": "",
+    "log copy": "--to",
+    "log recover": "",
+    "worker": "admission step",
+    "worker admission": "",
+    "worker step": "",
     "doctor": "",
 }
 LAST = FIRST_DAY + timedelta(days=40)
