@@ -45,6 +45,7 @@ def receipt(n: int, status: str = "accepted", **more: object) -> dict[str, objec
         [receipt(2), receipt(1, "refused", reason="schema")],  # in another order
         {"receipts": [receipt(1, "refused", reason="schema"), receipt(2)]},
         [receipt(1, "refused", source=None, id=None), receipt(2)],  # an id that was not fit to repeat
+        [receipt(1, "refused", source=None), receipt(2)],  # a source that was not its own
     ],
 )
 def test_receipts_are_found(told: object) -> None:
@@ -128,6 +129,18 @@ def test_topics_follow_from_the_user(user: str, topic: str | None, found: tuple[
 def test_no_topic_is_guessed(user: str | None, topic: str | None) -> None:
     with pytest.raises(ConfigurationError):
         send_kafka.topics(user, topic)
+
+
+def test_a_refusal_of_a_foreign_source_names_none() -> None:
+    found = send_kafka.read_refusal(b'{"source":null,"id":"v-1","status":"refused"}')
+    assert found is not None
+    assert found[:2] == (None, "v-1")
+
+
+def test_a_receipt_of_another_event_is_not_taken_for_ones_own() -> None:
+    told = [receipt(3), receipt(2)]
+    found = send_http.outcomes([waiting(1), waiting(2)], json.dumps(told).encode())
+    assert [each.state for each in found] == ["waiting", "accepted"]
 
 
 @pytest.mark.parametrize("value", [None, b"x", b"[]", b"{}", b'{"source":"s","id":null}', b'{"source":1,"id":"i"}'])
