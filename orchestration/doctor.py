@@ -135,7 +135,33 @@ def _quarantine(parts: Parts) -> Finding:
     return Finding("quarantine", True, "empty")
 
 
-_CHECKS: tuple[Check, ...] = (_database, _append_only, _row_security, _clock, _views, _ledger, _epochs, _quarantine)
+def _kafka(parts: Parts) -> Finding:
+    if parts.link is None:
+        return Finding("engine", True, "embedded: the log is in PostgreSQL")
+    from woonketen.orchestration.kafka import topics
+    from woonketen.streams import tail
+
+    link, hours = parts.link, parts.settings.backup_hours
+    orgs = [org for (org,) in parts.processor.execute("SELECT org FROM admission.org ORDER BY org").fetchall()]
+    try:
+        with topics.admin(link) as client:
+            found = topics.check(client, link, len(tail.known_of(parts.processor)))
+            short = topics.too_short(client, link, orgs, hours)
+        tail.check(parts.processor, link)
+    except WoonketenError as error:
+        return Finding("engine", False, error.message, error.mend)
+    if short:
+        return Finding(
+            "engine", False, f"{', '.join(short)} keeps less than `backup_hours` ({hours})",
+            "Make its retention.ms longer, or back up more often and set `backup_hours`.",
+        )  # fmt: skip
+    told = f"kafka: {found['topic']}, {found['partitions']} partitions, {found['replicas']} copies; fits the database"
+    return Finding("engine", True, told)
+
+
+_CHECKS: tuple[Check, ...] = (
+    _kafka, _database, _append_only, _row_security, _clock, _views, _ledger, _epochs, _quarantine,
+)  # fmt: skip
 
 
 def as_rows(findings: list[Finding]) -> Iterator[dict[str, str]]:

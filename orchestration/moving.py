@@ -41,25 +41,27 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 def copy_log(parts: Parts, to: str, say: Say) -> Copied:
-    """Moves the log; `parts` was opened alone, on the engine that has it. Raises `ConfigurationError` when something is
-    still on its way, or when Kafka holds another log."""
+    """Moves the log; `parts` was opened alone, on the engine that has it. From Kafka to Kafka: what a broker has lost
+    is sent again. Raises `ConfigurationError` when something is still on its way, or when Kafka holds another log."""
     link = link_of(parts.settings)
-    if to == parts.settings.engine:
-        raise ConfigurationError(f"The log is on the engine {to} already.", "Name the other one with --to.")
-    _refuse_busy(parts)
+    if to == parts.settings.engine == "embedded":
+        raise ConfigurationError("The log is on the engine embedded already.", "Name the other one with --to.")
+    if to != parts.settings.engine:
+        _refuse_busy(parts)
     found = _to_kafka(parts, link, say) if to == "kafka" else _to_embedded(parts, link)
     return Copied(to, sum(each.records for each in found), found)
 
 
 def _to_kafka(parts: Parts, link: Link, say: Say) -> list[Sum]:
-    log = PostgresLog(parts.processor, parts.vault, EMBEDDED)
+    log = PostgresLog(parts.processor, parts.vault, parts.place)
     ends = log.ends()
     topics.prepare(link, len(ends))
     for partition in ends:
         sent = _send(link, partition, log)
         say(f"partition {partition}: {sent} records sent")
     found = _proved(link, log, ends)
-    places = _ends_of(link, ends)
+    # Everything is applied when it comes from the other engine; a topic that was filled again is read from the start.
+    places = _ends_of(link, ends) if parts.link is None else dict.fromkeys(ends, 0)
     with told(), parts.owner.transaction():
         _note(parts.owner, {each.partition: each.records for each in found}, places)
         parts.owner.execute("UPDATE admission.settings SET engine = 'kafka'")
@@ -147,7 +149,7 @@ def _note(owner: psycopg.Connection[Any], acked: dict[int, int], places: dict[in
         owner.execute(
             "INSERT INTO log.relay (partition, acked, kafka_offset) VALUES (%s, %s, %s) ON CONFLICT (partition)"
             " DO UPDATE SET acked = excluded.acked, kafka_offset = excluded.kafka_offset",
-            [partition, seq, max(0, places[partition] - 1)],
+            [partition, seq, places[partition] - 1 if places[partition] else None],
         )
         owner.execute(
             "INSERT INTO log.reading (partition, kafka_offset) VALUES (%s, %s) ON CONFLICT (partition)"

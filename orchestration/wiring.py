@@ -50,8 +50,8 @@ class Rulebook:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a platform is made of. `owner` may make roles and views; `processor` has the processor's role; `link` leads to
-    Kafka where that is the engine."""
+    """What a platform is made of. `owner` may make roles and views, `processor` has the processor's role, `link` leads
+    to Kafka where that is the engine."""
 
     settings: Settings
     dsn: str = field(repr=False)

@@ -21,7 +21,7 @@ from woonketen.streams.admission import Admission
 from woonketen.streams.admit import Refused
 from woonketen.streams.alone import Alone
 from woonketen.streams.database import told
-from woonketen.streams.kafka_link import Link, kafka_told
+from woonketen.streams.kafka_link import Link, kafka_told, knock
 from woonketen.streams.positions import Door
 from woonketen.streams.turn import StopTheLine
 
@@ -164,6 +164,7 @@ class Doors:
         """Takes in the topics of registered organisations that are there by now, notes how far each goes, and deletes
         what was admitted long enough ago."""
         if self._consumer is None:
+            knock(self._link)
             self._consumer = KafkaConsumer(
                 **self._link.options(), enable_auto_commit=False, group_id=None, auto_offset_reset="none",
                 max_poll_records=MOST, max_partition_fetch_bytes=2 * 1024 * 1024, fetch_max_wait_ms=100,

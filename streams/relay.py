@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Event
 from typing import Any
 
 import msgspec
 import psycopg
 from kafka import KafkaProducer
-from kafka.errors import AuthorizationError, KafkaError
+from kafka.errors import AuthorizationError, KafkaConfigurationError, KafkaError
 
 from woonketen.contracts.facts import Record
 from woonketen.streams import positions, wire
@@ -34,6 +35,7 @@ REPLIES = 1000
 POLL_SECONDS = 0.5
 TRIM_SECONDS = 1.0
 ANSWER_SECONDS = 20.0
+CLOSE_SECONDS = 1.0
 PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = (0.2, 5.0)
 
@@ -90,6 +92,7 @@ class Relay:
         self._producer: Any = None
         self._trimmed = 0.0
         self._muted: dict[str, float] = {}
+        self._why = ""
 
     # --- running ---
 
@@ -110,7 +113,7 @@ class Relay:
                     progress = time.monotonic()
                 if failed:
                     if time.monotonic() - progress > PATIENCE_SECONDS:
-                        raise why_unreachable(self._link)
+                        raise why_unreachable(self._link, self._why)
                     stop.wait(pause)
                     pause = min(pause * 2, PAUSE_SECONDS[1])
                     continue
@@ -127,12 +130,13 @@ class Relay:
         could be sent. Raises `Unreachable` when it failed and nothing moved."""
         moved, failed = self._round()
         if failed and not moved:
-            raise why_unreachable(self._link)
+            raise why_unreachable(self._link, self._why)
         return moved
 
     def close(self) -> None:
         if self._producer is not None:
-            self._producer.close(timeout=0)
+            with suppress(KafkaError):
+                self._producer.close(timeout=CLOSE_SECONDS)  # at once would leave its sockets open
             self._producer = None
 
     # --- one round ---
@@ -233,16 +237,20 @@ class Relay:
 
     def _open(self) -> Any:
         if self._producer is None:
+            self._why = ""  # a client that never came in says no more
+            whole = int(ANSWER_SECONDS * 1000)
             self._producer = KafkaProducer(
                 **self._link.options(), acks="all", enable_idempotence=True, linger_ms=2, batch_size=256 * 1024,
-                max_request_size=8 * 1024 * 1024, max_block_ms=10_000, request_timeout_ms=8_000,
-                delivery_timeout_ms=int(ANSWER_SECONDS * 1000) - 2000,
+                max_request_size=8 * 1024 * 1024, max_block_ms=whole // 2, request_timeout_ms=whole // 3,
+                delivery_timeout_ms=whole - whole // 10,
             )  # fmt: skip
         return self._producer
 
     def _after(self, error: BaseException | None) -> None:
         """A failure that trying again does not mend is told at once; after others the producer is made anew."""
+        if self._producer is not None:
+            self._why = "no answer came" if error is None else f"the relay was told {type(error).__name__}"
         self.close()
-        if isinstance(error, AuthorizationError):
+        if isinstance(error, (AuthorizationError, KafkaConfigurationError)):
             with kafka_told(self._link):
                 raise error

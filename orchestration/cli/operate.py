@@ -113,7 +113,8 @@ def verify(shared: Context) -> None:
 def copy_log(shared: Context, to: str) -> None:
     """Move the log to the other engine; nobody else may be at work. Then set `engine` to it.
 
-    Verified by number and hash of each partition. Killed on the way: give it again.
+    Verified by number and hash of each partition. Killed on the way: give it again. On the engine kafka, `--to kafka`
+    sends again what a broker has lost.
     """
     import msgspec
 

@@ -65,9 +65,10 @@ def scaled(report: Report, events: int, residents: int) -> None:
                 show_rebuild(report, rate, rebuilt(platform, n), n)
         ratio = report.figures["rebuild from Kafka, 2 processes"] / report.figures["rebuild from Kafka, 1 process"]
         report.line("rebuild from Kafka: two processes against one", ratio, f"{ratio:.2f} times")
-        tail(made, report, residents)
-        many(made, report, residents)
-        steady(made, report, residents)
+        with made.sql():  # the server stays
+            tail(made, report, residents)
+            many(made, report, residents)
+            steady(made, report, residents)
 
 
 def moved(plain: Office, broker: Broker) -> ScaledOffice:

@@ -61,6 +61,8 @@ class Proxy:
             except OSError:
                 return
             with server:
+                if server.getsockname() == server.getpeername():
+                    return  # nobody listens there, and by chance our own end got that very port: it met itself
                 pair = (client, server)
                 with self._lock:
                     self._pairs.add(pair)

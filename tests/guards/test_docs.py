@@ -65,6 +65,6 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "install", "check", "bench", "clean"])
+@pytest.mark.parametrize("target", ["demo", "test", "install", "check", "kafka", "bench", "clean"])
 def test_the_makefile_has_what_the_readme_names(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

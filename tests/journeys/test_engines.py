@@ -217,6 +217,41 @@ def test_a_log_that_is_not_level_or_lies_beside_another_is_not_moved(make: Make)
         moving.copy_log(platform.parts, "kafka", lambda _: None)
 
 
+def test_a_broker_that_lost_everything_is_filled_again(make: Make) -> None:
+    settings = make("kafka")
+    with opened(settings, FIRST_DAY) as platform:
+        settle(platform)
+        live_on(platform, 0, 3)
+        before = sums(platform, settings)
+    wkkafka.remove(link_of(settings))
+    with open_platform(settings, alone=True) as platform:
+        # What was admitted meanwhile waits in the window.
+        platform.register_org("zorg-nieuw", kind="zorgaanbieder", source="urn:nld:kvknr:12345678:systeem:nieuw")
+        copied = moving.copy_log(platform.parts, "kafka", lambda _: None)
+        assert [each.records for each in copied.partitions] == [each.records + 1 for each in before]
+    with opened(settings, FIRST_DAY) as platform:
+        live_on(platform, 3, 3)
+        assert platform.log_verify()["gaps"] == platform.log_verify()["changed"] == 0
+        assert platform.rebuild(verify=True)["differences"] == 0
+
+
+def test_what_is_erased_stays_so_on_kafka(make: Make) -> None:
+    settings = make("kafka")
+    with opened(settings, FIRST_DAY) as platform:
+        settle(platform)
+        live_on(platform, 0, 5)
+        subject = next(each.line for each in lives(4, FIRST_DAY, FIRST_DAY, 5) if each.org == "gemeente-ijsselstad")
+        name = msgspec.json.decode(subject)["subject"]
+        done = platform.erase("gemeente-ijsselstad", name, "art_17_request")
+        assert done["keys_destroyed"] > 0
+        platform.run(until_idle=True)
+        found = platform.log_verify()
+        assert found["erased"] > 0
+        assert found["gaps"] == found["changed"] == 0
+        assert platform.rebuild(verify=True)["differences"] == 0
+        assert platform.erase("gemeente-ijsselstad", name, "art_17_request")["request"] == done["request"]
+
+
 def test_verify_finds_gaps_and_changed_records_on_kafka(make: Make) -> None:
     settings = make("kafka")
     with opened(settings, FIRST_DAY) as platform:
