@@ -16,7 +16,6 @@ import msgspec
 from woonketen.contracts import consent
 from woonketen.contracts.catalogue import PREFIX, TYPES
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.contracts.policy import DERIVED
 from woonketen.contracts.recipient import PURPOSE_OF
 from woonketen.contracts.records import PLATFORM
 from woonketen.orchestration import export
@@ -174,9 +173,10 @@ class PlatformDesk:
                 c for each in lines if each.state == "granted" and each.recipient == role for c in each.categories
             }
             waits = {
-                DERIVED.get(category, category)
+                "overview" if rule.when == "overview" else category
                 for category, each in rules.items()
-                if any(rule.state == "C" for rule in each)
+                for rule in each
+                if rule.state == "C"
             }
             if waits - granted:
                 found.append(Offer(role, purpose, sorted(waits - granted)))
@@ -272,7 +272,7 @@ def mark_of(prints: Mapping[str, str]) -> str:
     """Four letters a row; of a long list only whether it is the same, so that it fits an address.
 
     >>> mark_of({"01": "aaaabbbb", "02": "ccccdddd"})
-    '4dd3e9c0'
+    '3fcd4dbc'
     """
     rows = sorted(
         hashlib.blake2b(f"{row_id} {told}".encode(), digest_size=2).hexdigest() for row_id, told in prints.items()

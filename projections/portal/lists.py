@@ -20,10 +20,17 @@ from woonketen.projections.portal.session import Session
 
 router = APIRouter()
 
-HEADED = frozenset(
-    {"resident", "programme", "warnings", "plan_actions", "parties", "own_actions", "corrected", "not_shared"}
-)
-"""Fields of a row that its page shows in a place of their own; the others follow in the view's order."""
+HEADED = frozenset({"resident", "programme", "warnings", "corrected", "not_shared", "as_of", "feeds_silent"})
+"""Fields of a row that stand in a place of their own."""
+FIRST: Mapping[str, tuple[str, ...]] = {
+    "coach": ("intake", "plan_actions"),
+    "casusregisseur": ("parties", "plan_actions", "intake"),
+    "wijkteam": ("involved",),
+    "corporatie": (),
+    "zorgaanbieder": ("referrals_in", "move", "own_actions", "place"),
+}
+LAST: Mapping[str, tuple[str, ...]] = {"corporatie": ("own_actions",)}
+"""What stands before, and after, the fields that follow in the view's order: as the screen's questions come."""
 RECORDING = "coach"
 
 
@@ -130,10 +137,13 @@ def _dossier(
     wrong: Mapping[str, str] | None = None,
     given: Mapping[str, str] | None = None,
 ) -> Response:
+    first, last = FIRST[session.user.role], LAST.get(session.user.role, ())
     shown: dict[str, Any] = {
         "view": session.user.role,
         "line": line,
-        "rest": [name for name in line.data if name not in HEADED and name not in ("as_of", "feeds_silent")],
+        "first": first,
+        "last": last,
+        "rest": [name for name in line.data if name not in HEADED and name not in (*first, *last)],
         "entries": timeline.entries(line.data),
         "today": desk.today(),
         "channels": [(code, codes.label("channel", code)) for code in codes.ordered("channel")],

@@ -3,8 +3,8 @@
     python tests/bench/bench.py [--events N] [--residents N] [--quick] [--out FOLDER]
 
 A town's two years are made and fed day by day. Then: reading, decrypting and decoding all events alone; the rebuild;
-the rebuild that judges every evening again; the same for smaller towns; a day on which nobody is due; the live way.
-Nothing is asserted. The figures are printed and, as JSON, written to `bench-out/`.
+the rebuild that judges every evening again; the same for smaller towns; a day on which nobody is due; the live way; the
+web server. Nothing is asserted. The figures are printed and, as JSON, written to `bench-out/`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bench.rates import growth, rates  # noqa: E402
 from bench.report import Report, machine  # noqa: E402
 from bench.starting import demo_time, help_time  # noqa: E402
 from bench.towns import PER_RESIDENT, quiet_day, smaller, town  # noqa: E402
+from bench.web import web  # noqa: E402
 
 
 def main() -> None:
@@ -36,6 +37,7 @@ def main() -> None:
         rates(made, report, f"at {arguments.events:,} events", verify=True)
         growth(report)
         live(made, report, arguments.residents)
+        web(made, report, arguments.residents)
     quiet_day(report, 10_000)
     demo_time(report)
     report.write()

@@ -26,6 +26,7 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.platform import open_platform
 from woonketen.orchestration.web.config import Limits, web_config
+from woonketen.orchestration.web.idp import new_key
 from woonketen.orchestration.web.signin import own_path
 
 
@@ -284,6 +285,16 @@ def test_a_token_of_the_provider_is_a_person_with_a_purpose(served: Served) -> N
         assert visitor.http.get("/views/coach", headers=headers).json()[0]["resident"] == w.subject(b.COACH, 1)
         headers["Woonketen-Purpose"] = "tenancy"
         assert visitor.http.get("/views/coach", headers=headers).status_code == 403
+
+
+def test_a_provider_that_changed_its_key_a_moment_ago(served: Served) -> None:
+    """As Keycloak does at the first token of an algorithm: the keys that we hold are older than the token."""
+    with served.visitor("coach-1"):
+        pass
+    served.app.state.provider._forced_at = -100.0
+    served.app.state.idp.key = new_key()
+    with served.visitor("coach-1") as visitor:
+        assert visitor.get("/views/coach").status_code == 200
 
 
 def test_tokens_that_are_not_the_providers_or_not_for_us(served: Served) -> None:

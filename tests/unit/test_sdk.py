@@ -167,7 +167,7 @@ def test_the_example_of_the_page_for_partners(tmp_path: Path, monkeypatch: pytes
     page = (Path(__file__).parents[2] / "docs" / "partner.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    platform = Door(json.loads(keys.make(Path("coach-oost.jwk")).read_text()))
+    platform = Door(json.loads(keys.make(Path("key.jwk")).read_text()))
     try:
         exec(compile(example.replace("https://woonketen.example", platform.url), "partner.md", "exec"), {})
         assert platform.arrived == [(SOURCE, "visit-1")]
