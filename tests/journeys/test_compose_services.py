@@ -155,6 +155,8 @@ def test_the_services_get_healthy_and_a_story_goes_through(place: Place, kafka: 
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert not place.healthy("step")
+    assert not place.healthy("admission")
     with ExitStack() as stack:
         running = {}
         for name in ("admission", "step", "clock", "portal"):
