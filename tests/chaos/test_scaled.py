@@ -36,12 +36,12 @@ from woonketen.contracts.errors import Unreachable, WoonketenError
 from woonketen.orchestration.kafka.broker import Broker, running
 from woonketen.orchestration.moving import send
 from woonketen.streams.kafka_link import link_of
-from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.log_pg import SCALED, PostgresLog
 from woonketen.streams.vault import PostgresVault
 
 FAULTS = int(os.environ.get("WOONKETEN_TEST_FAULTS", "0")) or 20
 SEED = int(os.environ.get("WOONKETEN_TEST_SEED", "0")) or random.randrange(1, 10**6)
-RESIDENTS, WEEKS = 10, 4
+RESIDENTS, WEEKS = 8 + FAULTS // 5, 4
 LAST = FIRST_DAY + timedelta(days=7 * WEEKS - 1)
 PLANTED = str(Path(__file__).parent / "planted")
 SESSION_SECONDS = 3.0  # as `planted` sets it
@@ -425,6 +425,23 @@ def test_a_resident_who_cannot_be_computed_holds_up_nobody(broker_behind: tuple[
         (aside,) = made.office("quarantine", "list", "--json").rows
         assert aside["what"] == "resident"
         replayed(made)
+
+
+def test_a_worker_whose_next_record_does_not_come_begins_again_and_waits(broker_behind: tuple[Broker, Proxy]) -> None:
+    with region(broker_behind, "missing-", 1) as made:
+        waiting_week(made, "SELECT 1")
+        with made.office.sql() as connection:
+            log = PostgresLog(connection, PostgresVault(connection, made.office.keys()), SCALED)
+            early = [record for p, upto in log.ends().items() for record in log.read(p, 1 if p else 0, upto)]
+        made.add_step()
+        send(link_of(made.office.settings), early)  # all but the very first
+        said = made.office.home / "step.log"
+        wait_for(lambda: "not the next one" in said.read_text())
+        assert made.office.lag() > 1
+        made.add_admission()
+        settled(made)
+        assert end([*made.steps, *made.admissions]) == [0, 0]
+        assert made.office("log", "verify", "--json").object["gaps"] == 0
 
 
 def test_a_wrong_password_is_a_sentence_and_a_broker_that_is_away_is_waited_for(

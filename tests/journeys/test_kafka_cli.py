@@ -146,6 +146,32 @@ def test_a_worker_is_killed_while_a_new_partner_joins(installation: Installation
     assert (verified["records"], verified["gaps"], verified["changed"]) == (3 * 3 + 200, 0, 0)
 
 
+def test_one_that_stands_still_is_followed_and_may_come_back(installation: Installation) -> None:
+    link = installation.link
+    installation.run("org", "credentials", CITY, "--kafka")
+    with installation.worker("admission") as first, sender(link) as operator:
+        operator.send(link.inbox(CITY), line(agreement(COACH)))
+        wait_for(lambda: admitted(installation) == {CITY: 1}, 60)
+        with installation.worker("admission"):
+            (child,) = children(first.pid)
+            os.kill(child, signal.SIGSTOP)
+            try:
+                operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(50)])
+                wait_for(lambda: admitted(installation) == {CITY: 51}, 90)
+                wait_for(lambda: unsent(installation) == 0, 60)
+            finally:
+                os.kill(child, signal.SIGCONT)
+            operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(50, 60)])
+            wait_for(lambda: admitted(installation) == {CITY: 61}, 60)
+    installation.run("run", "--until-idle")
+    (verified,) = installation.told("log", "verify")
+    assert (verified["records"], verified["gaps"], verified["changed"]) == (3 * 3 + 60, 0, 0)
+
+
+def unsent(installation: Installation) -> int:
+    return sum(row["window"] for row in installation.told("log", "stats") if "window" in row)
+
+
 def doctor(installation: Installation) -> list[dict[str, Any]]:
     """Its exit code is of all checks, and the town's open day is long past."""
     return [json.loads(each) for each in installation.run("doctor", code=1).stdout.splitlines()]
