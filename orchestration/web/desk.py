@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ RECORDED: Mapping[str, str] = {
     "contact_attempted": "contact.attempted",
 }
 RECORDERS = ("coach", "casusregisseur")
-_MARKED = 200
+_MARKED, _KEPT_SECONDS = 200, 60.0
 OBJECTIONS = ("early_signalling", "warnings")
 _FORMS = uuid.UUID("5a0b9c1e-0d9a-4c3b-8a55-6e7d1f0c2b3a")
 
@@ -46,17 +47,34 @@ class PlatformDesks:
 
     def __init__(self, platforms: Platforms) -> None:
         self._platforms = platforms
+        self._templates = Templates()
 
     @contextmanager
     def open(self, session: Session) -> Iterator[Desk]:
         with self._platforms.hold() as platform:
-            platform.rights.check_glass(session.user)
-            yield PlatformDesk(platform, session)
+            if session.glass:
+                platform.rights.check_glass(session.user)
+            yield PlatformDesk(platform, session, self._templates)
+
+
+class Templates:
+    """Links to the organisations' own systems; asked again after a minute, since they hardly ever change."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+        self._until = 0.0
+
+    def of(self, platform: Platform, org: str) -> str | None:
+        if time.monotonic() > self._until or org not in self._known:
+            self._known = {each.org: each.subject_url for each in platform.admission.organisations()}
+            self._until = time.monotonic() + _KEPT_SECONDS
+        return self._known.get(org)
 
 
 class PlatformDesk:
-    def __init__(self, platform: Platform, session: Session) -> None:
+    def __init__(self, platform: Platform, session: Session, templates: Templates | None = None) -> None:
         self._platform, self._session = platform, session
+        self._templates = templates or Templates()
         self._user: User = session.user
         self._owner = platform.parts.owner
 
@@ -84,6 +102,7 @@ class PlatformDesk:
             [Line(row_id, row, _link(template, row)) for row_id, row in rows],
             total,
             rows[0][1]["as_of"] if rows else None,
+            mark_of({row_id: listing.print_of(row) for row_id, row in rows}),
         )
 
     def row(self, view: str, row_id: str) -> Line | None:
@@ -93,11 +112,18 @@ class PlatformDesk:
     def table(self, view: str) -> Sequence[Mapping[str, Any]]:
         return self._platform.view(view, self._user)
 
-    def mark(self, view: str) -> str:
-        return mark_of(listing.prints(self._owner, self._user, view))
-
-    def changed(self, view: str, mark: str) -> int:
-        return differing(mark, mark_of(listing.prints(self._owner, self._user, view)))
+    def changed(self, view: str, ask: Ask, mark: str) -> int:
+        now = listing.prints(
+            self._owner,
+            self._user,
+            view,
+            filters=ask.filters,
+            sort=ask.sort,
+            find=ask.find,
+            first=(max(1, ask.page) - 1) * ask.size,
+            size=ask.size,
+        )
+        return differing(mark, mark_of(now))
 
     # --- warnings ---
 
@@ -241,8 +267,7 @@ class PlatformDesk:
         return next((each for each in self._platform.admission.organisations() if each.org == self._user.org), None)
 
     def _template(self) -> str | None:
-        organisation = self._organisation()
-        return None if organisation is None else organisation.subject_url
+        return self._templates.of(self._platform, self._user.org)
 
 
 def _event(source: str, event_id: str, short: str, subject: str, data: Mapping[str, Any]) -> bytes:

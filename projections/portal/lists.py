@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Form, Request
 from starlette.concurrency import run_in_threadpool
@@ -55,7 +56,7 @@ def _list(request: Request, session: Session, desk: Desk, ask: Ask, part: Part) 
         filters=FILTERS[view],
         sorts=list(SORTS[view]),
         query=asking.address(ask),
-        marks=desk.mark(view),
+        marks=part.mark,
         previous=desk.previous(),
         today=today,
     )
@@ -82,8 +83,10 @@ def fresh(
     if session.user.role not in asking.VIEWS:
         raise Missing
     with desk_of(request, session) as desk:
-        count = desk.changed(session.user.role, lijst)
-    return page(request, "nieuw.html", session, count=count, back=asking.own_address(vraag))
+        back = asking.own_address(vraag)
+        asked = asking.ask(session.user.role, dict(parse_qsl(back.partition("?")[2])))
+        count = desk.changed(session.user.role, asked, lijst)
+    return page(request, "nieuw.html", session, count=count, back=back)
 
 
 @router.get("/dossier/{row}")

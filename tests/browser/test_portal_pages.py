@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -36,6 +39,14 @@ def wrong(page: Page) -> list[str]:
     return [f"{each['id']}: {node['target']}" for each in found for node in each["nodes"]]
 
 
+def keep(page: Page, path: str, width: int) -> None:
+    """For who looks at it afterwards, where `WK_SHOTS` names a folder."""
+    if "WK_SHOTS" in os.environ:
+        role = page.locator("header .who").all_inner_texts()
+        name = re.sub(r"[^a-z]+", "-", f"{''.join(role[:1])} {re.sub('[0-9a-f]{32}.*|WA-.*', '', path)}".lower())
+        page.screenshot(path=Path(os.environ["WK_SHOTS"]) / f"{name.strip('-')}-{width}.png", full_page=True)
+
+
 def looked_at(page: Page, served: Served, path: str) -> dict[str, object]:
     """What is wrong with a page; nothing, else what where."""
     page.goto(served.url + path)
@@ -45,6 +56,7 @@ def looked_at(page: Page, served: Served, path: str) -> dict[str, object]:
         found[f"scrolls sideways at {width}"] = page.evaluate("document.documentElement.scrollWidth > innerWidth")
         small = page.evaluate(TOO_SMALL)
         found[f"too small to hit at {width}"] = small
+        keep(page, path, width)
     page.set_viewport_size({"width": 1440, "height": 900})
     return {name: told for name, told in found.items() if told}
 

@@ -462,8 +462,11 @@ def test_the_demos_sign_in_is_on_this_machine_only(host: str, url: str | None) -
 
 
 def test_people_are_served_over_tls_and_sign_in_over_tls(tmp_path: Path) -> None:
+    for url in (None, "http://woonketen.example", "http://127.0.0.1:8080"):
+        with pytest.raises(ConfigurationError, match="TLS"):
+            web_config(Settings(url=url), host="0.0.0.0", port=8080, demo=False)
     with pytest.raises(ConfigurationError, match="TLS"):
-        web_config(Settings(url="http://woonketen.example"), host="0.0.0.0", port=8080, demo=False)
+        web_config(Settings(url="http://woonketen.example"), host="127.0.0.1", port=8080, demo=False)
     with pytest.raises(ConfigurationError, match="TLS"):
         web_config(
             Settings(url="https://woonketen.example", oidc_issuer="http://id.example", oidc_client_id="w"),
