@@ -73,12 +73,15 @@ def proxy(port: int, to: int, folder: Path) -> Iterator[Path]:
 
 def _pass_on(plain: socket.socket, context: ssl.SSLContext, to: int) -> None:
     """One request at a time and one answer, as HTTP has it."""
-    with suppress(OSError), context.wrap_socket(plain, server_side=True) as client:
-        with socket.create_connection(("127.0.0.1", to)) as server:
-            client.settimeout(0.05)
-            server.settimeout(0.05)
-            while _pump(client, server) and _pump(server, client):
-                pass
+    with (
+        suppress(OSError),
+        context.wrap_socket(plain, server_side=True) as client,
+        socket.create_connection(("127.0.0.1", to)) as server,
+    ):
+        client.settimeout(0.05)
+        server.settimeout(0.05)
+        while _pump(client, server) and _pump(server, client):
+            pass
 
 
 def _pump(one: socket.socket, other: socket.socket) -> bool:
