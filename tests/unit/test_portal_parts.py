@@ -291,3 +291,20 @@ def test_what_somebody_wrote_is_shown_as_text() -> None:
     html = made("contact.html", "schuldhulp", found={"name": "<script>alert(1)</script>", "phone": None})
     assert "<script>alert" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_who_takes_part_in_nothing_is_told_what_can_be_done_all_the_same() -> None:
+    html = made("bewoner.html", "bewoner", lines=[], rest=[], timeline=[], today=date(2026, 6, 9))
+    assert "U doet nu niet mee aan een programma" in html
+    assert 'href="/rechten"' in html
+
+
+def test_a_warning_whose_reasons_are_not_shared_can_be_answered_all_the_same() -> None:
+    unsaid = dict.fromkeys(("action", "closes_when", "closed_on", "rule", "rule_version", "evidence", "gaps"))
+    html = made(
+        "signaal.html", "wijkteam", told=warning(3) | unsaid | {"label": "Contact kwijt"}, bij="", back="/",
+        reasons=[("acting", "we doen er iets aan")], said=False, unsaid=True,
+    )  # fmt: skip
+    assert "niet met u gedeeld" in html
+    assert "Kies een reden." in html
+    assert "None" not in html
