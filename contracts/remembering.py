@@ -72,10 +72,21 @@ class Memo:
     """Answers, each with the lists that it rests on. Lists are compared by identity, and kept, so none is mistaken for
     another."""
 
-    __slots__ = ("answers",)
+    __slots__ = ("_lists", "answers")
 
     def __init__(self) -> None:
         self.answers: dict[tuple[Any, ...], list[_Answer]] = {}
+        self._lists: dict[str, list[list[Fact]]] = {}
+
+    def same(self, short: str, found: list[Fact]) -> list[Fact]:
+        """Of equal lists of one type the one that was there first: who sees as much reads from the very same."""
+        known = self._lists.setdefault(short, [])
+        for each in known:
+            if each == found:
+                return each
+        known.insert(0, found)
+        del known[MOST_ANSWERS:]
+        return found
 
     def work_out(self, question: tuple[Any, ...], facts: Facts) -> Any:
         """`question`: a reader and its arguments."""

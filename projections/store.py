@@ -67,15 +67,17 @@ class PostgresViews:
     def _locked(self, partition: int) -> PostgresBatch:
         while True:
             name = self._set()
-            # The fence: whoever else writes this partition has committed when we get the row, or waits for us.
+            # The fence: whoever else writes this partition has committed when we get the row, or waits for us. Rows and
+            # position are lost together or not at all, and are made again, so their commit need not wait for the disk.
             row = self._connection.execute(
-                "SELECT last, closed, fingerprint FROM gate.position WHERE set = %s AND partition = %s FOR UPDATE",
+                "SELECT last, closed, fingerprint, set_config('synchronous_commit', 'off', true) FROM gate.position"
+                " WHERE set = %s AND partition = %s FOR UPDATE",
                 [name, partition],
             ).fetchone()
             if row is None:
                 raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
             if self._set() == name:  # a swap locks the position too, so from here on it waits
-                last, closed, fingerprint = row
+                last, closed, fingerprint, _ = row
                 print_ = None if fingerprint is None else bytes(fingerprint)
                 return PostgresBatch(self._connection, name, partition, last, closed, print_)
 
@@ -108,6 +110,7 @@ class PostgresBatch:
         self.after = after
         self.closed = closed
         self.fingerprint = fingerprint
+        self.contributed = False
         self._connection = connection
         self._set = in_set
         self._partition = partition
@@ -155,12 +158,15 @@ class PostgresBatch:
                     if old != NOTHING:
                         gone.setdefault(table, []).append(each.ref)
                     added.setdefault(table, []).extend(lines.get(table, ()))
-        for table, refs in gone.items():
-            column = "ref" if table == CONTRIBUTION else "v_ref"
-            self._run(f"DELETE FROM {{table}} WHERE {column} = ANY(%b)", table, [refs])
-        for table, rows in added.items():
-            self._insert(table, rows)
-        self._remember(residents)
+        self.contributed = self.contributed or CONTRIBUTION in gone or CONTRIBUTION in added
+        if residents:
+            with self._connection.pipeline():  # one wait for all of it
+                for table, refs in gone.items():
+                    column = "ref" if table == CONTRIBUTION else "v_ref"
+                    self._run(f"DELETE FROM {{table}} WHERE {column} = ANY(%b)", table, [refs])
+                for table, rows in added.items():
+                    self._insert(table, rows)
+                self._remember(residents)
         return changed
 
     def wait(self, judge_on: Mapping[bytes, date | None]) -> None:
@@ -224,8 +230,6 @@ class PostgresBatch:
     # --- steps ---
 
     def _remember(self, residents: Sequence[tuple[Shown, bytes]]) -> None:
-        if not residents:
-            return
         self._connection.execute(  # who could be computed leaves the quarantine
             "DELETE FROM gate.quarantine WHERE set = %s AND seq IS NULL AND ref = ANY(%b)",
             [self._set, [each.ref for each, _ in residents]],

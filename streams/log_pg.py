@@ -76,7 +76,10 @@ class PostgresLog:
                     Record(draft.partition, seq, draft.day, draft.kind, draft.ref, draft.kid, sealed)  # type: ignore[arg-type]
                 )
             copy_rows(self._connection, "log.record (partition, seq, day, kind, ref, kid, sealed)", rows)
-            self._connection.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+            # What is on the log stays there, whatever else this transaction writes: the commit waits for the disk.
+            self._connection.execute(
+                "SELECT pg_notify(%s, ''), set_config('synchronous_commit', 'on', true)", [CHANNEL]
+            )
         return records
 
     def _take(self, wanted: Counter[int]) -> dict[int, int]:

@@ -149,7 +149,7 @@ def visible(facts: Facts, to: Sight) -> Facts:
     """The facts that may be seen; of a plan of which only own actions may be seen, only those."""
     by: dict[str, list[Fact]] = {}
     mine = to.to.org if to.only_own else None
-    gates = to.gates
+    gates, memo = to.gates, facts.memo
     for short, group in facts.groups():
         gate = gates[short]
         if not isinstance(gate, bool):
@@ -165,7 +165,7 @@ def visible(facts: Facts, to: Sight) -> Facts:
         if mine is not None:
             seen = [fact for fact in seen if fact.org == mine]
         if seen:
-            by[short] = group if _same(seen, group) else seen
+            by[short] = group if _same(seen, group) else seen if memo is None else memo.same(short, seen)
     return Facts.grouped(by, facts.memo)
 
 

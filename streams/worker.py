@@ -29,8 +29,8 @@ from woonketen.streams.states import States, opened
 from woonketen.streams.turn import Turn, stop_the_line
 from woonketen.streams.world import World
 
-SMALLEST, LARGEST = 1_000, 50_000
-"""Records in a batch: it grows while there is a backlog, because a resident is written once a batch."""
+LARGEST = 50_000
+"""Records in a batch: as many as wait, up to so many, because a resident is shown and written once a batch."""
 POLL_SECONDS = 1.0
 COLLECT = (100_000, 20, 20)
 """Of the garbage collector: facts and rows hold no cycles, and walking them costs a tenth of the time."""
@@ -55,7 +55,6 @@ class Line:
         self.upto = upto
         self.everybody = everybody
         self.states = states
-        self.limit = SMALLEST
 
 
 class Worker:
@@ -126,7 +125,7 @@ class Worker:
             with told(), self._views.batch(partition) as batch:
                 line = self._line(partition, batch)
                 self._forget()
-                records = self._log.read(partition, batch.after, line.limit)
+                records = self._log.read(partition, batch.after, LARGEST)
                 if records:
                     facts = opened(records, self._vault)
                     judged = (batch.fingerprint or b"")[:PRINT]
@@ -140,7 +139,6 @@ class Worker:
             raise
         if records:
             line.upto = records[-1].seq
-            line.limit = min(line.limit * 2, LARGEST) if len(records) == line.limit else SMALLEST
         return len(records)
 
     def recompute(self, partition: int, refs: Sequence[bytes]) -> None:
@@ -189,7 +187,7 @@ class Worker:
             due = batch.kept()
         turn = Turn(batch, line.states, self._vault, stretch, everybody=changed)
         turn.take(due)
-        if turn.changed or stretch.closings or stretch.changed:
+        if batch.contributed or stretch.closings or stretch.changed:
             show_complexes(batch, stretch.world, stretch.open_day)
         if stretch.closings and partition == 0:
             batch.silent(stretch.world.silent(stretch.closed))
