@@ -1,6 +1,6 @@
 """Reading the same facts once. A reader is a function of nothing but the lists of facts that it asks for (and of its
-arguments): whoever has the very same lists gets the very same answer, whether another recipient who sees as much, or
-the same resident one event later.
+arguments): whoever has equal lists gets the same answer, be it another recipient who sees as much, or the same resident
+one event later.
 
 Answers are kept in a `Memo` that facts carry along to their subsets. Facts without one are read anew every time.
 """
@@ -19,8 +19,7 @@ T = TypeVar("T")
 MOST_ANSWERS = 8
 """To one question, of different lists: recipients see in few ways; what was so an event ago is not asked again."""
 
-_Answer = tuple[list[tuple[str, list[Fact] | None]], set[str], Any]
-"""The lists that it rests on, their types, and the answer."""
+_Answer = tuple[tuple[str, ...], tuple[list[Fact] | None, ...], Any]
 
 
 class Traced(Facts):
@@ -69,36 +68,27 @@ class Same(Generic[T]):
 
 
 class Memo:
-    """Answers, each with the lists that it rests on. Lists are compared by identity, and kept, so none is mistaken for
-    another."""
+    """Answers by question (a reader and its arguments), each with the types that it rests on and their lists."""
 
-    __slots__ = ("_lists", "answers")
+    __slots__ = ("answers",)
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[Any, ...], list[_Answer]] = {}
-        self._lists: dict[str, list[list[Fact]]] = {}
-
-    def same(self, short: str, found: list[Fact]) -> list[Fact]:
-        """Of equal lists of one type the one that was there first: who sees as much reads from the very same."""
-        known = self._lists.setdefault(short, [])
-        for each in known:
-            if each == found:
-                return each
-        known.insert(0, found)
-        del known[MOST_ANSWERS:]
-        return found
+        self.answers: dict[tuple[Any, ...], tuple[_Answer, ...]] = {}
 
     def work_out(self, question: tuple[Any, ...], facts: Facts) -> Any:
-        """`question`: a reader and its arguments."""
         traced = Traced(facts)
         found = question[0](traced, *question[1:])
+        asked = frozenset(traced.asked)
+        types = _ORDERED.setdefault(asked, tuple(asked))  # one for all who ask for these
         if type(facts) is Traced:
-            facts.asked |= traced.asked
-        by = facts._by
-        told = self.answers.setdefault(question, [])
-        told.insert(0, ([(short, by.get(short)) for short in traced.asked], traced.asked, found))
-        del told[MOST_ANSWERS:]
+            facts.asked.update(types)
+        told = self.answers.get(question, ())
+        fresh = (types, tuple(map(facts._by.get, types)), found)
+        self.answers[question] = (fresh, *told[: MOST_ANSWERS - 1])
         return found
+
+
+_ORDERED: dict[frozenset[str], tuple[str, ...]] = {}
 
 
 def remembered(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatenate[Facts, P], T]:
@@ -111,13 +101,10 @@ def remembered(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatena
             return reader(f, *arguments, **named)
         question = (reader, *arguments)
         group_of = f._by.get
-        for lists, asked, answer in memo.answers.get(question, ()):
-            for short, group in lists:
-                if group_of(short) is not group:
-                    break
-            else:
+        for types, groups, answer in memo.answers.get(question, ()):
+            if tuple(map(group_of, types)) == groups:
                 if type(f) is Traced:
-                    f.asked |= asked
+                    f.asked.update(types)
                 return cast("T", answer)
         return cast("T", memo.work_out(question, f))
 

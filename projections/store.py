@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, LiteralString
 
 import msgspec
 import psycopg
@@ -119,7 +120,7 @@ class PostgresBatch:
 
     def due(self, closing: date) -> Mapping[bytes, Kept]:
         return self._kept(
-            "partition = %s AND judge_on <= %s UNION SELECT ref, judge_on, show_on, digest FROM {resident}"
+            "partition = %s AND judge_on <= %s UNION SELECT ref, judge_on, show_on, digest FROM {table}"
             " WHERE partition = %s AND show_on <= %s",
             [self._partition, closing, self._partition, closing + timedelta(days=1)],
         )
@@ -129,10 +130,10 @@ class PostgresBatch:
             return self._kept("partition = %s", [self._partition])
         return self._kept("partition = %s AND ref = ANY(%b)", [self._partition, list(refs)])
 
-    def _kept(self, condition: str, values: list[Any]) -> dict[bytes, Kept]:
-        query = "SELECT ref, judge_on, show_on, digest FROM {resident} WHERE " + condition
+    def _kept(self, condition: LiteralString, values: list[Any]) -> dict[bytes, Kept]:
+        query = "SELECT ref, judge_on, show_on, digest FROM {table} WHERE " + condition
         with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(sql.SQL(query).format(resident=self._table("resident")), values)
+            cursor.execute(_composed(query, self._set, "resident"), values)
             return {ref: Kept(judge_on, show_on, seen) for ref, judge_on, show_on, seen in cursor.fetchall()}
 
     # --- what is shown ---
@@ -259,11 +260,13 @@ class PostgresBatch:
                 [part.decode()],
             )
 
-    def _run(self, query: str, table: str, values: list[Any]) -> psycopg.Cursor[Any]:
-        return self._connection.execute(sql.SQL(query).format(table=self._table(table)), values)
+    def _run(self, query: LiteralString, table: str, values: list[Any]) -> psycopg.Cursor[Any]:
+        return self._connection.execute(_composed(query, self._set, table), values)
 
-    def _table(self, name: str) -> sql.Identifier:
-        return sql.Identifier(self._set, name)
+
+@cache
+def _composed(query: LiteralString, in_set: str, table: str) -> bytes:
+    return sql.SQL(query).format(table=sql.Identifier(in_set, table)).as_bytes(None)
 
 
 def count_differences(connection: psycopg.Connection[Any], one: str, other: str) -> dict[str, int]:

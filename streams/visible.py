@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from operator import is_
 
 import msgspec
 
@@ -149,7 +148,7 @@ def visible(facts: Facts, to: Sight) -> Facts:
     """The facts that may be seen; of a plan of which only own actions may be seen, only those."""
     by: dict[str, list[Fact]] = {}
     mine = to.to.org if to.only_own else None
-    gates, memo = to.gates, facts.memo
+    gates = to.gates
     for short, group in facts.groups():
         gate = gates[short]
         if not isinstance(gate, bool):
@@ -165,13 +164,8 @@ def visible(facts: Facts, to: Sight) -> Facts:
         if mine is not None:
             seen = [fact for fact in seen if fact.org == mine]
         if seen:
-            by[short] = group if _same(seen, group) else seen if memo is None else memo.same(short, seen)
+            by[short] = seen
     return Facts.grouped(by, facts.memo)
-
-
-def _same(seen: list[Fact], group: list[Fact]) -> bool:
-    """Whether all is seen: then it is the very same list, and what was read from it is read already."""
-    return seen is group or (len(seen) == len(group) and all(map(is_, seen, group)))
 
 
 def decide(

@@ -214,7 +214,7 @@ def _own(facts: Facts, org: str) -> Facts:
     for short, group in facts.groups():
         own = [fact for fact in group if fact.org == org]
         if own:
-            found[short] = own if facts.memo is None else facts.memo.same(short, own)
+            found[short] = own
     return Facts.grouped(found, facts.memo)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import builders
 import msgspec
@@ -19,6 +20,7 @@ from woonketen.contracts import remembering
 from woonketen.contracts.facts import Fact, Facts, State
 from woonketen.contracts.ports import Shown
 from woonketen.projections.lines import lines_of
+from woonketen.streams.counting import Counting
 from woonketen.streams.desk import Desk
 from woonketen.streams.fold import empty
 from woonketen.streams.step import evenings, present
@@ -35,12 +37,13 @@ def test_step_by_step_is_as_all_at_once(number: int, seed: int) -> None:
         assert same(shown, present(state, DAY, WORLD))
 
 
-@pytest.mark.parametrize("blind", ["tracing", "comparing"])
-def test_who_forgets_what_an_answer_rests_on_is_caught(blind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if blind == "tracing":
-        monkeypatch.setattr(remembering.Traced, "of", Facts.of)
-    else:
-        monkeypatch.setattr(remembering.Memo, "same", lambda self, short, found: self._lists.setdefault(short, found))
+@pytest.mark.parametrize(
+    ("where", "name", "blind"),
+    [(remembering.Traced, "of", Facts.of), (Counting, "add", lambda *_: None)],
+    ids=["an answer rests on nothing", "what arrived is not added"],
+)
+def test_who_forgets_something_is_caught(where: Any, name: str, blind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(where, name, blind)
     wrong = 0
     for number in range(6):
         told = told_bit_by_bit(number, Random(number))
