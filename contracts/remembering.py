@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
@@ -30,6 +30,14 @@ class Traced(Facts):
     def __init__(self, facts: Facts) -> None:
         self._all, self._by, self.memo = None, facts._by, facts.memo
         self.asked: set[str] = set()
+
+    def move(self, facts: Facts) -> bool:
+        """Becomes these facts, unless they differ in what was asked for."""
+        mine, theirs = self._by, facts._by
+        if any(mine.get(short) != theirs.get(short) for short in self.asked):
+            return False
+        self._all, self._by = None, theirs
+        return True
 
     def of(self, *types: str) -> list[Fact]:
         self.asked.update(types)
@@ -70,10 +78,23 @@ class Same(Generic[T]):
 class Memo:
     """Answers by question (a reader and its arguments), each with the types that it rests on and their lists."""
 
-    __slots__ = ("answers",)
+    __slots__ = ("_made", "answers")
 
     def __init__(self) -> None:
         self.answers: dict[tuple[Any, ...], tuple[_Answer, ...]] = {}
+        self._made: dict[tuple[Any, ...], tuple[Traced, Any]] = {}
+
+    def make(self, maker: Callable[..., T], facts: Facts, *arguments: Any) -> T:
+        """What `maker(facts, *arguments)` makes: an object that asks more of its facts as it goes along. One that was
+        made of other facts is taken over, and asks these from now on, if all that it asked for is the same in them."""
+        kept = self._made.get((maker, *arguments))
+        if kept is not None and kept[0].move(facts):
+            made: T = kept[1]
+            return made
+        traced = Traced(facts)
+        made = maker(traced, *arguments)
+        self._made[(maker, *arguments)] = (traced, made)
+        return made
 
     def work_out(self, question: tuple[Any, ...], facts: Facts) -> Any:
         traced = Traced(facts)
@@ -105,7 +126,8 @@ def remembered(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatena
             if tuple(map(group_of, types)) == groups:
                 if type(f) is Traced:
                     f.asked.update(types)
-                return cast("T", answer)
-        return cast("T", memo.work_out(question, f))
+                found: T = answer
+                return found
+        return memo.work_out(question, f)  # type: ignore[no-any-return]
 
     return read

@@ -19,9 +19,12 @@ from woonketen.contracts.recipient import recipient
 from woonketen.contracts.remembering import Memo, remembered
 from woonketen.contracts.views import Row
 from woonketen.streams import picture
+from woonketen.streams.desk import Desk
 from woonketen.streams.effective import effective
+from woonketen.streams.fold import empty
 from woonketen.streams.show import show, shown
 from woonketen.streams.show.case import NOTHING, Case
+from woonketen.streams.step import evenings, present
 from woonketen.streams.visible import sight, visible
 
 DAY = date(2026, 6, 15)
@@ -126,6 +129,19 @@ def test_the_order_of_arrival_changes_no_byte(facts: list[Fact], chance: random.
     distinct = {fact.key: fact for fact in shuffled}
     once = msgspec.json.encode(shown(facts, REF, DAY, WORLD))
     assert msgspec.json.encode(shown(distinct.values(), REF, DAY, WORLD)) == once
+
+
+@settings(max_examples=15, deadline=None)
+@given(residents, st.randoms(use_true_random=False))
+def test_step_by_step_everybody_sees_what_working_all_out_again_shows(facts: list[Fact], chance: random.Random) -> None:
+    """With consents, refusals, objections and safety flags that come and go between two events."""
+    told = list(facts)
+    chance.shuffle(told)
+    state, desk = empty(REF), Desk()
+    for first in range(0, len(told), 6):
+        state = evenings(state, [(0, fact) for fact in told[first : first + 6]], (), None, desk).state
+        once = msgspec.json.encode(present(state, DAY, WORLD, None, desk))
+        assert once == msgspec.json.encode(present(state, DAY, WORLD, None))
 
 
 READERS = [each for each in vars(picture).values() if callable(each) and len(signature(each).parameters) == 2]
