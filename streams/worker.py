@@ -7,7 +7,7 @@ moment, it has done a batch wholly or not at all.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, timedelta
 from threading import Event
 from typing import Any, Protocol
@@ -84,8 +84,10 @@ class Worker:
         until_idle: bool = False,
         stop: Event | None = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
+        only: Collection[int] | None = None,
     ) -> dict[str, Any]:
-        """Applies what is on the log, until nothing is left or `stop` is set. Returns `{"applied", "position"}`."""
+        """Applies what is on the log, until nothing is left or `stop` is set. `only`: these partitions, when other
+        workers do the others. Returns `{"applied", "position"}`."""
         stop = stop or Event()
         gc.collect()
         gc.freeze()  # what is here by now stays; the collector need not walk it again and again
@@ -94,7 +96,7 @@ class Worker:
             self._connection.execute(f"LISTEN {CHANNEL}")
         applied = 0
         while not stop.is_set():
-            moved = self._round(stop, lambda done, behind: on_progress(Progress(done, behind)), applied)
+            moved = self._round(stop, lambda done, behind: on_progress(Progress(done, behind)), applied, only)
             applied += moved
             if moved:
                 continue
@@ -106,9 +108,12 @@ class Worker:
                     pass
         return {"applied": applied, "position": {str(p): at for p, at in sorted(self._views.positions().items())}}
 
-    def _round(self, stop: Event, tell: Callable[[int, int], None], before: int) -> int:
+    def _round(
+        self, stop: Event, tell: Callable[[int, int], None], before: int, only: Collection[int] | None = None
+    ) -> int:
         """Every partition that is behind, once."""
         positions, ends = self._views.positions(), self._log.ends()
+        ends = {partition: end for partition, end in ends.items() if only is None or partition in only}
         behind = sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())
         moved = 0
         for partition, end in ends.items():
