@@ -162,12 +162,13 @@ class Batch(Protocol):
     """One transaction over one partition of a set of tables, with its position locked.
 
     `after`: the last record applied; `closed`: the last day closed; `fingerprint`: of the world that the rows were
-    computed from.
+    computed from; `contributed`: whether what residents add to rows about nobody is another than when it began.
     """
 
     after: int
     closed: date | None
     fingerprint: bytes | None
+    contributed: bool
 
     def due(self, closing: date) -> Mapping[bytes, Kept]:
         """Residents to be judged at a close up to `closing`, or shown anew on the day after it."""
