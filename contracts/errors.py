@@ -12,12 +12,15 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 │   ├── PersonalData               personal data in a context attribute
 │   ├── ConflictingDuplicate
 │   ├── LinkCodeRefused
+│   ├── LinkCodesSpent             too many wrong codes; the reason is that of a wrong one
+│   ├── RetentionUnset
 │   └── Objected
 ├── ConfigurationError          2  wrong use or wrong settings
 │   ├── PolicyError                the policy file does not load
 │   ├── IndicatorError             the indicator file does not load
 │   ├── ChecksError                the catalogue of data checks does not load, or has no such check
 │   ├── FiguresError               the catalogue of policy tables does not load
+│   ├── RetentionError             the retention file does not load
 │   ├── WrongKey                   the key file does not open what is stored
 │   ├── NewerSchema                the database was made by a newer program
 │   ├── NotLetIn                   a server does not accept the user, password or key
@@ -105,6 +108,14 @@ class LinkCodeRefused(Refusal):
     reason = "link_code"
 
 
+class LinkCodesSpent(LinkCodeRefused):
+    pass
+
+
+class RetentionUnset(Refusal):
+    reason = "retention_unset"
+
+
 class ConfigurationError(WoonketenError):
     exit_code = 2
 
@@ -122,6 +133,10 @@ class FiguresError(ConfigurationError):
 
 
 class IndicatorError(ConfigurationError):
+    pass
+
+
+class RetentionError(ConfigurationError):
     pass
 
 

@@ -168,6 +168,8 @@ _PER_VIEW: Mapping[str, str] = MappingProxyType(
     {
         "complex": "Telt woningen en meldingen per complex; geen rij gaat over een bewoner.",
         "beleid": "Telt huishoudens in een vaste tabel, afgerond en afgeschermd; geen rij gaat over een bewoner.",
+        "programma": "Stuurgroep van een convenant dat evaluatie noemt: een regel per deelname, zonder nummer of dag.",
+        "programma_figures": "Cijfers die twee leden van een stuurgroep samen vrijgaven.",
         "looks": "Een bewoner ziet wie bij hem keek, een gegevensbeheerder alle keren zonder namen.",
         "steward_feeds": "Gaat over leveringen van organisaties, niet over bewoners.",
         "steward_refusals": "Noemt reden en veld van een weigering, nooit een waarde of een bewoner.",

@@ -119,13 +119,14 @@ class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """All that is shown of one resident on the open day. `contributions` are what a resident adds to rows that are
-    about nobody. `judge_on`: at which close it is judged next; `show_on`: on which open day its rows can change by
-    themselves."""
+    about nobody, `pilots` to the view `programma`. `judge_on`: at which close it is judged next; `show_on`: on which
+    open day its rows can change by themselves."""
 
     ref: bytes
     rows: Sequence[Row] = ()
     warnings: Sequence[WarningRow] = ()
     contributions: Sequence[Any] = ()
+    pilots: Sequence[Any] = ()
     judge_on: date | None = None
     show_on: date | None = None
 
@@ -161,12 +162,13 @@ class Batch(Protocol):
     """One transaction over one partition of a set of tables, with its position locked.
 
     `after`: the last record applied; `closed`: the last day closed; `fingerprint`: of the world that the rows were
-    computed from.
+    computed from; `contributed`: whether what residents add to rows about nobody is another than when it began.
     """
 
     after: int
     closed: date | None
     fingerprint: bytes | None
+    contributed: bool
 
     def due(self, closing: date) -> Mapping[bytes, Kept]:
         """Residents to be judged at a close up to `closing`, or shown anew on the day after it."""

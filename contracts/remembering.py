@@ -1,6 +1,6 @@
 """Reading the same facts once. A reader is a function of nothing but the lists of facts that it asks for (and of its
-arguments): whoever has the very same lists gets the very same answer, whether another recipient who sees as much, or
-the same resident one event later.
+arguments): whoever has equal lists gets the same answer, be it another recipient who sees as much, or the same resident
+one event later.
 
 Answers are kept in a `Memo` that facts carry along to their subsets. Facts without one are read anew every time.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
@@ -19,8 +19,7 @@ T = TypeVar("T")
 MOST_ANSWERS = 8
 """To one question, of different lists: recipients see in few ways; what was so an event ago is not asked again."""
 
-_Answer = tuple[list[tuple[str, list[Fact] | None]], set[str], Any]
-"""The lists that it rests on, their types, and the answer."""
+_Answer = tuple[tuple[str, ...], tuple[list[Fact] | None, ...], Any]
 
 
 class Traced(Facts):
@@ -31,6 +30,14 @@ class Traced(Facts):
     def __init__(self, facts: Facts) -> None:
         self._all, self._by, self.memo = None, facts._by, facts.memo
         self.asked: set[str] = set()
+
+    def move(self, facts: Facts) -> bool:
+        """Becomes these facts, unless they differ in what was asked for."""
+        mine, theirs = self._by, facts._by
+        if any(mine.get(short) != theirs.get(short) for short in self.asked):
+            return False
+        self._all, self._by = None, theirs
+        return True
 
     def of(self, *types: str) -> list[Fact]:
         self.asked.update(types)
@@ -69,25 +76,40 @@ class Same(Generic[T]):
 
 
 class Memo:
-    """Answers, each with the lists that it rests on. Lists are compared by identity, and kept, so none is mistaken for
-    another."""
+    """Answers by question (a reader and its arguments), each with the types that it rests on and their lists."""
 
-    __slots__ = ("answers",)
+    __slots__ = ("_made", "answers")
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[Any, ...], list[_Answer]] = {}
+        self.answers: dict[tuple[Any, ...], tuple[_Answer, ...]] = {}
+        self._made: dict[tuple[Any, ...], tuple[Traced, Any]] = {}
+
+    def make(self, maker: Callable[..., T], facts: Facts, *arguments: Any) -> T:
+        """What `maker(facts, *arguments)` makes: an object that asks more of its facts as it goes along. One that was
+        made of other facts is taken over, and asks these from now on, if all that it asked for is the same in them."""
+        kept = self._made.get((maker, *arguments))
+        if kept is not None and kept[0].move(facts):
+            made: T = kept[1]
+            return made
+        traced = Traced(facts)
+        made = maker(traced, *arguments)
+        self._made[(maker, *arguments)] = (traced, made)
+        return made
 
     def work_out(self, question: tuple[Any, ...], facts: Facts) -> Any:
-        """`question`: a reader and its arguments."""
         traced = Traced(facts)
         found = question[0](traced, *question[1:])
+        asked = frozenset(traced.asked)
+        types = _ORDERED.setdefault(asked, tuple(asked))  # one for all who ask for these
         if type(facts) is Traced:
-            facts.asked |= traced.asked
-        by = facts._by
-        told = self.answers.setdefault(question, [])
-        told.insert(0, ([(short, by.get(short)) for short in traced.asked], traced.asked, found))
-        del told[MOST_ANSWERS:]
+            facts.asked.update(types)
+        told = self.answers.get(question, ())
+        fresh = (types, tuple(map(facts._by.get, types)), found)
+        self.answers[question] = (fresh, *told[: MOST_ANSWERS - 1])
         return found
+
+
+_ORDERED: dict[frozenset[str], tuple[str, ...]] = {}
 
 
 def remembered(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatenate[Facts, P], T]:
@@ -100,14 +122,12 @@ def remembered(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatena
             return reader(f, *arguments, **named)
         question = (reader, *arguments)
         group_of = f._by.get
-        for lists, asked, answer in memo.answers.get(question, ()):
-            for short, group in lists:
-                if group_of(short) is not group:
-                    break
-            else:
+        for types, groups, answer in memo.answers.get(question, ()):
+            if tuple(map(group_of, types)) == groups:
                 if type(f) is Traced:
-                    f.asked |= asked
-                return cast("T", answer)
-        return cast("T", memo.work_out(question, f))
+                    f.asked.update(types)
+                found: T = answer
+                return found
+        return memo.work_out(question, f)  # type: ignore[no-any-return]
 
     return read

@@ -359,6 +359,35 @@ class Schuldhulp(View, frozen=True, kw_only=True):
     outcome: str | None = None
 
 
+class Programma(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a pilot: no number, and no day finer than a month (`as_of`)."""
+
+    cohort: str | None
+    programme: str
+    phase: str | None
+    outcome: str | None
+    months_housed: int | None
+    goals_met: str | None
+    tenancy_kept: bool | None
+    as_of: str
+
+
+class ProgrammaFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """`part` of `whole` on the evening of `as_of`; released when another member counted the same."""
+
+    id: int
+    figure: str
+    programme: str
+    cohort: str | None
+    part: int
+    whole: int
+    as_of: date
+    state: str
+    proposed_by: str
+    confirmed_by: str | None
+    released_on: date | None
+
+
 class StewardFeeds(msgspec.Struct, frozen=True, kw_only=True):
     org: str
     last_event_at: str | None
@@ -483,6 +512,8 @@ OTHER_VIEWS = MappingProxyType(
     {
         "complex": Complex,
         "beleid": Beleid,
+        "programma": Programma,
+        "programma_figures": ProgrammaFigures,
         "steward_feeds": StewardFeeds,
         "steward_refusals": StewardRefusals,
         "steward_proofs": StewardProofs,

@@ -27,6 +27,15 @@ from woonketen.streams.standing import Seals
 from woonketen.streams.vault import PostgresVault
 
 LOOK_SECONDS = 0.2
+IDLE = "30s"
+"""A process that its machine stops in the middle of a transaction holds admission's lock no longer than this."""
+ALIVE: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A cut cable is noticed within half a minute, not after hours."""
 Say = Callable[[str], None]
 
 
@@ -80,14 +89,17 @@ class Admitting:
 
 @contextmanager
 def processor(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, autocommit=True, **ALIVE) as connection:
         connection.execute(f"SET ROLE {PROCESSOR}")
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE}'")
         yield connection
 
 
 def make_doors(parts: Parts, connection: psycopg.Connection[Any], link: Link, say: Say) -> Doors:
     vault = PostgresVault(connection, parts.keys)
-    admission = Admission(connection, parts.keys, vault, PostgresLog(connection, vault, SCALED))
+    admission = Admission(
+        connection, parts.keys, vault, PostgresLog(connection, vault, SCALED), terms=parts.rulebook.terms
+    )
     return Doors(connection, admission, link, backup_hours=parts.settings.backup_hours, say=say)
 
 

@@ -51,13 +51,20 @@ class Contacts:
         nonce = secrets.token_bytes(_NONCE)
         sealed = nonce + self._seal.encrypt(nonce, msgspec.json.encode(contact), handle.encode())
         with told(), self._connection.transaction():
-            self._connection.execute(f"DELETE FROM gate.contact WHERE put_at < now() - interval '{KEPT_DAYS} days'")
+            self.forget_old()
             self._connection.execute(
                 "INSERT INTO gate.contact (handle, sealed) VALUES (%s, %b)"
                 " ON CONFLICT (handle) DO UPDATE SET sealed = excluded.sealed, put_at = now()",
                 [handle, sealed],
             )
         return handle
+
+    def forget_old(self) -> int:
+        """Deletes what nobody fetched in time. Returns how many."""
+        with told():
+            return self._connection.execute(
+                f"DELETE FROM gate.contact WHERE put_at < now() - interval '{KEPT_DAYS} days'"
+            ).rowcount
 
     def take(self, handle: str) -> dict[str, Any] | None:
         """The data, which are gone by that; None when they were fetched before or never given."""

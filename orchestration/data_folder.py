@@ -19,6 +19,7 @@ import errno
 import fcntl
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -208,11 +209,23 @@ def rotate_log(folder: DataFolder) -> None:
         folder.log.replace(folder.log.with_name("postgres.log.1"))
 
 
+def _is_program(filename: object) -> bool:
+    """What we start: the interpreter, and PostgreSQL's own programs."""
+    return isinstance(filename, str) and (
+        filename == sys.executable or Path(filename).name in ("postgres", "initdb", "sh")
+    )
+
+
 def of_the_system(error: OSError) -> WoonketenError:
     """The sentence for a refusal by the operating system."""
     where = f" ({error.filename})" if isinstance(error.filename, str) else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ServerUnreachable(f"The disk is full{where}.", "Make room on the disk of the data folder and try again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.ENOENT) and _is_program(error.filename):
+        return ServerNotUsable(
+            f"The program {error.filename} cannot be run: it, or a folder above it, is closed to the user who runs it.",
+            "Give those folders the right to pass through (chmod o+x), install it elsewhere, or give `database`.",
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ServerNotUsable(
             f"This user may not read or write the data folder{where}.",

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ COLUMNS = {
 WARNED = ("coach", "casusregisseur", "corporatie", "zorgaanbieder", "bewoner")
 WARNING_COLUMNS = ["severity", "resident", "sentence", "opened_on", "state"]
 MOST_ROWS, MOST_WARNINGS = 6, 4
+PORTAL_EVENING = date(2026, 6, 8)
+"""The portal opens on the morning after it: an ordinary day in the middle of the stories, with something to do for
+everybody. At their end nobody has."""
 
 
 def main() -> None:
@@ -60,7 +64,7 @@ def demo(chosen: Settings, *, once: bool) -> None:
     stories = [load(STORIES / name) for name in NAMES]
     first = min(story.open_day for story in stories)
     with init(chosen, first, 6, _tell), open_platform(chosen) as platform:
-        _play(stories, platform)
+        _play(stories, platform, None if once else PORTAL_EVENING)
         for story in stories if once else ():
             _show(story, platform)
         if once:
@@ -81,12 +85,12 @@ def stop(chosen: Settings) -> None:
         path.unlink(missing_ok=True)
 
 
-def _play(stories: Sequence[Story], platform: Platform) -> None:
-    days = days_to_play(stories, platform)
+def _play(stories: Sequence[Story], platform: Platform, until: date | None) -> None:
+    days = days_to_play(stories, platform, until)
     if days:
         _tell(f"speelt vijf programma's na: {days} dagen met bestanden van partners")
     with progress("dagen", days) as advance:
-        play(stories, platform, advance)
+        play(stories, platform, advance, until)
 
 
 def _show(story: Story, platform: Platform) -> None:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import msgspec
 
 from woonketen.contracts import policy
+from woonketen.contracts.catalogue import KIND_LETTER, TYPES
 from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration import wiring
@@ -142,7 +143,53 @@ def _quarantine(parts: Parts) -> Finding:
     return Finding("quarantine", True, "empty")
 
 
-_CHECKS: tuple[Check, ...] = (_database, _append_only, _row_security, _clock, _views, _ledger, _epochs, _quarantine)
+def _terms(parts: Parts) -> Finding:
+    admission = Admission(parts.processor, parts.keys, parts.vault, PostgresLog(parts.processor, parts.vault))
+    terms, unset = parts.rulebook.terms, []
+    for org in admission.organisations():
+        letter = KIND_LETTER[org.kind]
+        categories = {contract.category for contract in TYPES.values() if letter in contract.publishers}
+        if lacking := sorted(each for each in categories if terms.of(org.org, org.kind, each) is None):
+            unset.append(f"{org.org}: {', '.join(lacking)}")
+    if unset:
+        return Finding(
+            "retention",
+            False,
+            f"no term, so refused: {'; '.join(unset)}",
+            "Decide the terms and set them (`retention`).",
+        )
+    examples = len(terms.examples())
+    told = f"{len(terms.rows)} terms, version {terms.version}"
+    return Finding("retention", True, f"{told}; {examples} are an example that nobody decided" if examples else told)
+
+
+def _kafka(parts: Parts) -> Finding:
+    if parts.link is None:
+        return Finding("engine", True, "embedded: the log is in PostgreSQL")
+    from woonketen.orchestration.kafka import topics
+    from woonketen.streams import tail
+
+    link, hours = parts.link, parts.settings.backup_hours
+    orgs = [org for (org,) in parts.processor.execute("SELECT org FROM admission.org ORDER BY org").fetchall()]
+    try:
+        with topics.admin(link) as client:
+            found = topics.check(client, link, len(tail.known_of(parts.processor)))
+            short = topics.too_short(client, link, orgs, hours)
+        tail.check(parts.processor, link)
+    except WoonketenError as error:
+        return Finding("engine", False, error.message, error.mend)
+    if short:
+        return Finding(
+            "engine", False, f"{', '.join(short)} keeps less than `backup_hours` ({hours})",
+            "Make its retention.ms longer, or back up more often and set `backup_hours`.",
+        )  # fmt: skip
+    told = f"kafka: {found['topic']}, {found['partitions']} partitions, {found['replicas']} copies; fits the database"
+    return Finding("engine", True, told)
+
+
+_CHECKS: tuple[Check, ...] = (
+    _kafka, _database, _append_only, _row_security, _clock, _views, _ledger, _epochs, _terms, _quarantine,
+)  # fmt: skip
 
 
 def as_rows(findings: list[Finding]) -> Iterator[dict[str, str]]:

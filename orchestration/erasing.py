@@ -9,12 +9,15 @@ import msgspec
 
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.payloads.enrolment import SubjectErased
+from woonketen.contracts.records import PLATFORM
+from woonketen.orchestration.expiring import Expiring
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import forgetting
 from woonketen.streams import erasure, erasures
 from woonketen.streams.admission import Admission
 from woonketen.streams.ledger import ERASURE, Entry, Writer, of_org, whose
 from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.show.schuldhulp import contact_handle
 from woonketen.streams.standing import Seals
 
 
@@ -48,13 +51,16 @@ def erase(parts: Parts, admission: Admission, org: str, subject: str, reason: st
     return done
 
 
-def replay(parts: Parts, admission: Admission) -> list[Done]:
+def replay(parts: Parts, admission: Admission, expiring: Expiring) -> list[Done]:
     """Does in this database what the ledger says and it has not done: it was restored, or killed between the two."""
     done = []
     orgs = {of_org(parts.keys, each.org): each.org for each in admission.organisations()}
     with parts.ledger.alone() as ledger:
         for entry in erasures.not_done(parts.processor, ledger.entries):
-            org = orgs.get(entry.org, "")
+            org = orgs.get(entry.org, PLATFORM if entry.org == of_org(parts.keys, PLATFORM) else "")
+            if entry.kind != ERASURE:
+                done.append(Done(entry.request, *expiring.redo(entry, org)))
+                continue
             is_meant = _meant(parts, org, entry.who)
             done.append(_erase(parts, admission, None, entry, org, is_meant, None))
     if done:
@@ -91,7 +97,10 @@ def _erase(
                 raise _Nothing
             destroyed = vault.destroy_keys({*doomed.kids, *known}, sitting.open_day)
             rows = erasure.forget(connection, parts.keys, doomed, sitting.open_day)
-            shown, roles = forgetting.forget_residents(connection, doomed.refs, doomed.records, whole=doomed.whole)
+            contacts = [contact_handle(signal, parts.keys.minted) for signal in doomed.signals]
+            shown, roles = forgetting.forget_residents(
+                connection, doomed.refs, doomed.records, whole=doomed.whole, org=org, contacts=contacts
+            )
             rows += shown
             for ref in doomed.refs:
                 told = SubjectErased(request_id=entry.request, reason=entry.reason, occurred_on=sitting.open_day)  # type: ignore[arg-type]

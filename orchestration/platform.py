@@ -21,8 +21,20 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import backup, erasing, evidence, export, figures, questions, rebuilding, rotating, wiring
+from woonketen.orchestration import (
+    backup,
+    erasing,
+    evidence,
+    export,
+    figures,
+    pilots,
+    questions,
+    rebuilding,
+    rotating,
+    wiring,
+)  # fmt: skip
 from woonketen.orchestration.contact import Contacts
+from woonketen.orchestration.expiring import Expiring
 from woonketen.orchestration.names import Names
 from woonketen.orchestration.quality import comparing, running
 from woonketen.orchestration.residents import Residents
@@ -87,7 +99,8 @@ class Platform:
 
     @cached_property
     def admission(self) -> Admission:
-        return Admission(self._processor, self.parts.keys, self.parts.vault, self._log)
+        terms = self.parts.rulebook.terms
+        return Admission(self._processor, self.parts.keys, self.parts.vault, self._log, terms=terms)
 
     def register_org(
         self,
@@ -207,6 +220,7 @@ class Platform:
         return self.admission.settings().open_day
 
     def close_days(self, first: date, last: date) -> date:
+        self.contacts.forget_old()
         return self.admission.close_through(first, last)
 
     def run(
@@ -306,6 +320,14 @@ class Platform:
             for row in rows
         ]
 
+    # --- a pilot's figures ---
+
+    def propose_figure(self, user: str, figure: str, programme: str, cohort: str | None = None) -> dict[str, Any]:
+        return pilots.propose(self._owner, self._user(user), figure, programme, cohort)
+
+    def confirm_figure(self, user: str, number: int) -> dict[str, Any]:
+        return pilots.confirm(self._owner, self._user(user), number)
+
     # --- the resident's rights ---
 
     @cached_property
@@ -400,9 +422,13 @@ class Platform:
         result: dict[str, Any] = msgspec.to_builtins(erasing.erase(self.parts, self.admission, org, subject, reason))
         return result
 
+    @cached_property
+    def retention(self) -> Expiring:
+        return Expiring(self.parts, self.admission, self.parts.rulebook.terms)
+
     def replay_ledger(self) -> dict[str, Any]:
-        """The erasures of the ledger that are not done in this database."""
-        done = erasing.replay(self.parts, self.admission)
+        """What the ledger says was destroyed, and is not in this database."""
+        done = erasing.replay(self.parts, self.admission, self.retention)
         return {
             "replayed": len(done),
             "keys_destroyed": sum(each.keys_destroyed for each in done),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import Any
 
 import psycopg
@@ -218,15 +219,21 @@ class Rights:
         with told(), self._processor.transaction():
             row = self._processor.execute(
                 "INSERT INTO gate.glass (rolname, ref, reason, until)"
-                f" VALUES (%s, %b, %s, now() + interval '{GLASS_HOURS} hours') RETURNING until",
+                f" VALUES (%s, %b, %s, now() + interval '{GLASS_HOURS} hours') RETURNING until, id, opened_at",
                 [user.rolname, ref, reason],
             ).fetchone()
             self._ask("break_glass", user.org, ref, facts, category=user.role, reason=reason)
+            assert row is not None
+            opened = "|".join((str(row[1]), user.rolname, user.org, reason, row[2].isoformat(), row[0].isoformat()))
+            self._processor.execute(
+                "INSERT INTO admission.proof (at, kind, scope, rows, keys, hash)"
+                " VALUES (%s, 'break_glass', %s, 1, 0, %b)",
+                [row[2], user.org, sha256(opened.encode()).digest()],
+            )
             self._processor.execute(
                 "SELECT gate.record_look_at(%s, 'break_glass', ARRAY[%b::bytea], ARRAY['break_glass'])",
                 [user.rolname, ref],
             )
-        assert row is not None
         return {"user_role": user.role, "reason": reason, "until": row[0].isoformat(timespec="seconds")}
 
     def check_glass(self, user: User) -> None:

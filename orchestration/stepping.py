@@ -87,7 +87,7 @@ def step_worker(settings: Settings, say: Say) -> NoReturn:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT)
-        deliver(step, incoming, link, fail)
+        deliver(step, incoming, link, fail, settings.data / "faust")
 
 
 def place_of(error: BaseException) -> str:

@@ -34,7 +34,7 @@ def pause(failures: int) -> float:
 def supervise(arguments: Sequence[str], say: Callable[[str], None]) -> int:
     """Runs `woonketen ARGUMENTS` again and again. Returns its exit code when it was stopped (0), or needs a person (2).
 
-    SIGTERM and SIGINT are passed on, and the child has half a minute to end well.
+    SIGTERM and SIGINT are passed on, and the child has half a minute to end by itself.
     """
     stop = threading.Event()
     running: list[subprocess.Popen[bytes]] = []
@@ -50,8 +50,10 @@ def supervise(arguments: Sequence[str], say: Callable[[str], None]) -> int:
         while not stop.is_set():
             began = time.monotonic()
             code = _once(arguments, running, stop)
-            if stop.is_set() or code in GIVES_UP:
-                return 0 if code == -signal.SIGTERM else code
+            if stop.is_set():
+                return 0  # however it ended: nothing that counts is in its memory
+            if code in GIVES_UP:
+                return code
             failures = 1 if time.monotonic() - began > SOUND_SECONDS else failures + 1
             say(f"the worker ended with {code}; it begins again in {pause(failures):.1f} s")
             stop.wait(pause(failures))

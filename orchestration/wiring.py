@@ -14,10 +14,11 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from woonketen.contracts import indicators, policy
+from woonketen.contracts import indicators, policy, retention
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.indicators import Rules
 from woonketen.contracts.policy import Policy
+from woonketen.contracts.retention import Terms
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.postgres import open_database
 from woonketen.projections import sets
@@ -32,15 +33,17 @@ from woonketen.streams.vault import PostgresVault
 
 PROCESSOR = "woonketen_processor"
 _OPEN = 0x776B_0020
-_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"), (40, "window"), (50, "told"))
+_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"), (40, "window"), (50, "told"), (140, "proofs"))
 
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Policy and indicators, their texts, and the hash of them and of the code that a set of views belongs to."""
+    """Policy, indicators and retention terms; the texts of the first two, and the hash of them and of the code that a
+    set of views belongs to."""
 
     policy: Policy
     rules: Rules
+    terms: Terms
     texts: tuple[str, str] = field(repr=False)
 
     @cached_property
@@ -50,8 +53,8 @@ class Rulebook:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a platform is made of. `owner` may make roles and views; `processor` has the processor's role; `link` leads to
-    Kafka where that is the engine."""
+    """What a platform is made of. `owner` may make roles and views; `processor` has the processor's role; `link` leads
+    to Kafka where that is the engine."""
 
     settings: Settings
     dsn: str = field(repr=False)
@@ -88,10 +91,12 @@ def dsn_of(settings: Settings) -> str | None:
 
 
 def rulebook(settings: Settings) -> Rulebook:
-    """Raises `PolicyError`, `IndicatorError`, or `ConfigurationError` for a file that cannot be read."""
+    """Raises `PolicyError`, `IndicatorError`, `RetentionError`, or `ConfigurationError` for a file that cannot be
+    read."""
     told = _text(settings.policy, "policy.csv")
     numbers = _text(settings.indicators, "indicators.yaml")
-    return Rulebook(policy.load(told), indicators.load(numbers), (told, numbers))
+    terms = retention.load(_text(settings.retention, "retention.csv"))
+    return Rulebook(policy.load(told), indicators.load(numbers), terms, (told, numbers))
 
 
 @contextmanager

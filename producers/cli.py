@@ -59,7 +59,8 @@ def _configured(ctx: click.Context, param: click.Parameter, value: str | None) -
         known = {option.name for option in ctx.command.params}
         if unknown := sorted(key for key in found if key.replace("-", "_") not in known):
             raise ConfigurationError(f"{path} has an unknown key: {', '.join(unknown)}.", "Keys are names of options.")
-        ctx.default_map = {key.replace("-", "_"): item for key, item in found.items()}
+        beside = path.with_name(DEFAULT_OUTBOX)
+        ctx.default_map = {"outbox": str(beside)} | {key.replace("-", "_"): item for key, item in found.items()}
     elif value is not None:
         raise ConfigurationError(f"There is no configuration file {path}.", "Name one that exists with --config.")
     return value
@@ -77,7 +78,9 @@ def _configured(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--ca", type=click.Path(path_type=Path), metavar="FILE", help="Certificates to trust, in PEM.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="cloudevents", show_default=True)
 @click.option("--source", multiple=True, metavar="URN", help="Your registered source; needed for csv and xlsx.")
-@click.option("--outbox", type=click.Path(path_type=Path), metavar="PATH", help=f"Default {DEFAULT_OUTBOX}.")
+@click.option(
+    "--outbox", type=click.Path(path_type=Path), metavar="PATH", help=f"Default {DEFAULT_OUTBOX}, beside --config."
+)
 @click.option("--receipts", type=click.Path(dir_okay=False), metavar="OUT", help="One receipt a line of FILE.")
 @click.option("--keep", type=click.FloatRange(min=0), default=14.0, show_default=True, metavar="DAYS",
               help="How long an event stays in the outbox after its receipt.")  # fmt: skip

@@ -216,15 +216,15 @@ class Outbox:
                         (each.state, each.receipt, at, each.seq),
                     )
 
-    def refuse(self, refusals: Sequence[tuple[str, str, bytes]], position: tuple[str, int] | None = None) -> int:
-        """Marks delivered events as refused, by (source, id, receipt), and remembers up to where refusals were read, in
-        one transaction. Returns how many were found."""
+    def refuse(self, refusals: Sequence[tuple[str | None, str, bytes]], position: tuple[str, int] | None = None) -> int:
+        """Marks delivered events as refused, by (source or None for any, id, receipt), and remembers up to where
+        refusals were read, in one transaction. Returns how many were found."""
         at, found = self._now(), 0
         with self._writing() as db:
             for source, event_id, receipt in refusals:
                 found += db.execute(
                     "UPDATE event SET state = 'refused', receipt = ?, done_at = ?"
-                    " WHERE source = ? AND id = ? AND state <> 'waiting'",
+                    " WHERE source = coalesce(?, source) AND id = ? AND state <> 'waiting'",
                     (receipt, at, source, event_id),
                 ).rowcount
             if position is not None:

@@ -153,7 +153,7 @@ def outcomes(events: Sequence[Waiting], body: bytes) -> list[Outcome]:
     found = []
     for place, event in enumerate(events):
         receipt = by_id.get((event.source, event.id))
-        if receipt is None and len(receipts) == len(events) and receipts[place].get("id") is None:
+        if receipt is None and len(receipts) == len(events) and _may_be_of(event, receipts[place]):
             receipt = receipts[place]
         state = _ANSWERS.get(str(receipt.get("status"))) if receipt is not None else None
         if receipt is None or state is None:
@@ -161,6 +161,11 @@ def outcomes(events: Sequence[Waiting], body: bytes) -> list[Outcome]:
         else:
             found.append(Outcome(event.seq, state, msgspec.json.encode(receipt)))
     return found
+
+
+def _may_be_of(event: Waiting, receipt: dict[str, Any]) -> bool:
+    """A receipt repeats no source that is not the publisher's own, and no id that says too much."""
+    return receipt.get("source") in (event.source, None) and receipt.get("id") in (event.id, None)
 
 
 def _receipts(body: bytes) -> list[dict[str, Any]]:
@@ -180,6 +185,8 @@ def _refused(event: Waiting, status: int, body: bytes) -> bytes:
     except msgspec.MsgspecError:
         problem = {}
     told = problem if isinstance(problem, dict) else {}
+    if isinstance(told.get("receipt"), dict):
+        return msgspec.json.encode(told["receipt"])
     receipt = {
         "source": event.source,
         "id": event.id,

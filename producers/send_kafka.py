@@ -243,8 +243,9 @@ def topics(user: str | None, topic: str | None) -> tuple[str, str]:
     return topic, f"{prefix}refused.{org}"
 
 
-def read_refusal(value: bytes | None) -> tuple[str, str, bytes] | None:
-    """(source, id, receipt) of a message; None for one that names no event, because its id was not fit to repeat."""
+def read_refusal(value: bytes | None) -> tuple[str | None, str, bytes] | None:
+    """(source, id, receipt) of a message; None for one that names no event, because its id was not fit to repeat. No
+    source: it was none of the publisher's."""
     try:
         told = msgspec.json.decode(value or b"")
     except msgspec.MsgspecError:
@@ -252,7 +253,7 @@ def read_refusal(value: bytes | None) -> tuple[str, str, bytes] | None:
     if not isinstance(told, dict) or told.get("status", "refused") != "refused":
         return None
     source, event_id = told.get("source"), told.get("id")
-    if not isinstance(source, str) or not isinstance(event_id, str):
+    if not isinstance(source, str | None) or not isinstance(event_id, str):
         return None
     return source, event_id, msgspec.json.encode(told)
 

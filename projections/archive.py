@@ -15,7 +15,10 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.projections.database import told
 
 _SCHEMAS = ("log", "vault", "admission", "looks", "figures")
-_GATE = ("installation", "viewer", "feed_silent", "name", "request")
+_GATE = (
+    "installation", "viewer", "feed_silent", "name", "request", "hold", "looks_key", "retention_list", "retention_item",
+    "figure",
+)  # fmt: skip
 _WEB = ("client_key",)
 """Partners' public keys; who was signed in is not brought back."""
 

@@ -166,10 +166,14 @@ def _set(name: str) -> Iterator[str]:
         CREATE INDEX ON {name}.resident (partition, show_on);
         CREATE TABLE {name}.contribution (ref bytea NOT NULL, partition int NOT NULL, data jsonb NOT NULL);
         CREATE INDEX ON {name}.contribution (ref);
+        CREATE TABLE {name}.pilot (ref bytea NOT NULL, partition int NOT NULL, data jsonb NOT NULL);
+        CREATE INDEX ON {name}.pilot (ref);
         CREATE TABLE {name}.complex (
             v_org text NOT NULL, as_of date, {_columns(COMPLEX)}, PRIMARY KEY (v_org, complex_id));"""
-    for table in ("resident", "contribution", "complex"):
+    for table in ("resident", "contribution", "pilot", "complex"):
         yield from _closed(f"{name}.{table}")
+    yield f"CREATE POLICY gate ON {name}.pilot FOR SELECT TO woonketen_gate USING (true);"
+    yield f"GRANT SELECT ON {name}.pilot TO woonketen_gate;"
     yield f"""
         CREATE POLICY complex ON {name}.complex FOR SELECT TO woonketen_complex USING (
             v_org = {_MINE.format("org", "corporatie")}

@@ -27,14 +27,21 @@ def lock_positions(processor: psycopg.Connection[Any]) -> None:
 
 
 def forget_residents(
-    processor: psycopg.Connection[Any], refs: Sequence[bytes], records: Sequence[tuple[int, int]], *, whole: bool
+    processor: psycopg.Connection[Any],
+    refs: Sequence[bytes],
+    records: Sequence[tuple[int, int]],
+    *,
+    whole: bool,
+    org: str = "",
+    contacts: Sequence[str] = (),
 ) -> tuple[int, list[str]]:
-    """Their rows in every set, their place in the quarantine, and with `whole` their leave to look. Returns the number
-    of rows, and the roles of who may look no more."""
+    """Their rows in every set, their place in the quarantine, what was asked of `org` about them, contact data behind
+    these handles; and with `whole` their leave to look, and what leads from looks to them. Returns the number of rows,
+    and the roles of who may look no more."""
     rows, gone = 0, []
     with told():
         for (name,) in processor.execute("SELECT name FROM gate.set ORDER BY name").fetchall():
-            for table in (*PEOPLE, "contribution", "resident"):
+            for table in (*PEOPLE, "contribution", "pilot", "resident"):
                 column = "v_ref" if table in PEOPLE else "ref"
                 query = sql.SQL("DELETE FROM {} WHERE {} = ANY(%b)").format(
                     sql.Identifier(name, table), sql.Identifier(column)
@@ -46,8 +53,12 @@ def forget_residents(
             " WHERE q.partition = w.partition AND q.seq = w.seq",
             [[partition for partition, _ in records], [seq for _, seq in records]],
         ).rowcount
+        rows += processor.execute("DELETE FROM gate.contact WHERE handle = ANY(%s)", [list(contacts)]).rowcount
+        rows += processor.execute(
+            "DELETE FROM gate.request WHERE ref = ANY(%b) AND org = %s", [list(refs), org]
+        ).rowcount
         if whole:
-            for table in ("request", "glass"):
+            for table in ("request", "glass", "hold", "looks_key"):
                 query = sql.SQL("DELETE FROM gate.{} WHERE ref = ANY(%b)").format(sql.Identifier(table))
                 rows += processor.execute(query, [list(refs)]).rowcount
             viewers = "DELETE FROM gate.viewer WHERE ref = ANY(%b) RETURNING rolname"
@@ -65,7 +76,7 @@ def scrub(owner: psycopg.Connection[Any]) -> None:
     """What was deleted leaves the disk too: rows of views, wrapped keys, what admission remembered. Raises
     `Unreachable` when readers hold a table for too long: the erasure itself is done."""
     sets = [name for (name,) in owner.execute("SELECT name FROM gate.set ORDER BY name").fetchall()]
-    views = [f"{name}.{table}" for name in sets for table in (*PEOPLE, "contribution", "complex")]
+    views = [f"{name}.{table}" for name in sets for table in (*PEOPLE, "contribution", "pilot", "complex")]
     scrub_tables(owner, [*SEALED, *views])
 
 

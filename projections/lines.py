@@ -14,8 +14,8 @@ from woonketen.contracts.ports import Shown, WarningRow
 from woonketen.contracts.views import Late, Row
 from woonketen.projections.ddl import PEOPLE
 
-CONTRIBUTION = "contribution"
-TABLES = (*PEOPLE, CONTRIBUTION)
+CONTRIBUTION, PILOT = "contribution", "pilot"
+TABLES = (*PEOPLE, CONTRIBUTION, PILOT)
 """In this order stand the parts of a digest."""
 
 PART = 8
@@ -34,9 +34,9 @@ def lines_of(shown: Shown, partition: int) -> dict[str, list[bytes]]:
         lines.setdefault(row.view, []).append(_person(row, shown.ref, ref, partition))
     for warning in sorted(shown.warnings, key=_warning_key):
         lines.setdefault("warnings", []).append(_warning(warning, shown.ref, ref, partition))
-    for contribution in shown.contributions:
-        meta = {"ref": "\\x" + ref, "partition": partition, "data": contribution}
-        lines.setdefault(CONTRIBUTION, []).append(_encode(meta))
+    for table, added in ((CONTRIBUTION, shown.contributions), (PILOT, shown.pilots)):
+        for each in added:
+            lines.setdefault(table, []).append(_encode({"ref": "\\x" + ref, "partition": partition, "data": each}))
     return lines
 
 

@@ -7,9 +7,11 @@ reads only the rows of the part that is shown, and only those are on record.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import sql
 
@@ -144,23 +146,62 @@ def part(
     """(id, row) of at most `size` rows from the one with number `first` on, and how many there are. Of those shown the
     look is recorded. An unknown filter or order is passed over. Raises as `queries.view`."""
     _refuse(owner, user, view)
-    conditions, values = _conditions(view, filters or {}, find)
-    orders = SORTS.get(view, {"id": "v_id"})
-    order = orders.get(sort or "", next(iter(orders.values())))
-    query = (
-        f"SELECT *, count(*) OVER () AS v_total FROM view_{view}.with_id{conditions}"
-        f" ORDER BY {order}, v_id LIMIT %s OFFSET %s"
-    )
     with queries.looking(owner, user) as cursor:
-        rows = queries.fetch(cursor, query, [*values, size, first])
-        total = rows[0]["v_total"] if rows else 0
-        if not rows and first:
-            total = queries.fetch(cursor, f"SELECT count(*) AS n FROM view_{view}.with_id{conditions}", values)[0]["n"]
+        rows, total = _read(cursor, view, filters or {}, sort, find, first, size)
         ids = [row.pop("v_id") for row in rows]
-        for row in rows:
-            del row["v_total"]
         queries.record(cursor, view, ids, queries.fields(view))
     return [(each.hex(), queries.in_order(row, view)) for each, row in zip(ids, rows, strict=True)], total
+
+
+def prints(
+    owner: psycopg.Connection[Any],
+    user: User,
+    view: str,
+    *,
+    filters: Mapping[str, str] | None = None,
+    sort: str | None = None,
+    find: str | None = None,
+    first: int = 0,
+    size: int = 25,
+) -> dict[str, str]:
+    """Of each row of that part its id and a few letters that change with it. Tells nothing of anybody: no look."""
+    _refuse(owner, user, view)
+    with queries.looking(owner, user) as cursor:
+        rows, _ = _read(cursor, view, filters or {}, sort, find, first, size)
+        return {row.pop("v_id").hex(): print_of(queries.in_order(row, view)) for row in rows}
+
+
+def print_of(row: Mapping[str, Any]) -> str:
+    """A few letters that change with what a row says; not with the mere passing of a day."""
+    told = msgspec.json.encode({name: value for name, value in row.items() if name != "as_of"})
+    return blake2b(told, digest_size=4).hexdigest()
+
+
+def _read(
+    cursor: psycopg.Cursor[Row],
+    view: str,
+    filters: Mapping[str, str],
+    sort: str | None,
+    find: str | None,
+    first: int,
+    size: int,
+) -> tuple[list[Row], int]:
+    conditions, values = _conditions(view, filters, find)
+    order = SORTS[view].get(sort or "", next(iter(SORTS[view].values()))) if view in SORTS else "started_on, programme"
+    # First which rows, then all of these: a window over whole rows would compute every field of every row.
+    picked = queries.fetch(
+        cursor,
+        f"SELECT v_id, count(*) OVER () AS total FROM view_{view}.with_id{conditions}"
+        f" ORDER BY {order}, v_id LIMIT %s OFFSET %s",
+        [*values, size, first],
+    )
+    if not picked:
+        count = f"SELECT count(*) AS n FROM view_{view}.with_id{conditions}"
+        return [], queries.fetch(cursor, count, values)[0]["n"] if first else 0
+    ids = [row["v_id"] for row in picked]
+    found = queries.fetch(cursor, f"SELECT * FROM view_{view}.with_id WHERE v_id = ANY (%b)", [ids])
+    by_id = {row["v_id"]: row for row in found}
+    return [by_id[each] for each in ids if each in by_id], picked[0]["total"]
 
 
 def one(owner: psycopg.Connection[Any], user: User, view: str, row_id: str) -> Row | None:
@@ -194,17 +235,6 @@ def resident_of_row(owner: psycopg.Connection[Any], user: User, view: str, row_i
         query = sql.SQL("SELECT v_ref FROM {} WHERE v_id = ANY(%b)").format(sql.Identifier(live, view))
         found = cursor.execute(query, [[row["v_id"] for row in seen]]).fetchone()
     return None if found is None else bytes(found["v_ref"])
-
-
-def prints(owner: psycopg.Connection[Any], user: User, view: str) -> dict[str, str]:
-    """Of each row its id and a few letters that change with it. Tells nothing of anybody, and so is no look."""
-    _refuse(owner, user, view)
-    query = (
-        "SELECT encode(v_id, 'hex') AS id, left(md5((to_jsonb(l) - 'as_of')::text), 8) AS print"
-        f" FROM view_{view}.with_id l"
-    )
-    with queries.looking(owner, user) as cursor:
-        return {row["id"]: row["print"] for row in queries.fetch(cursor, query)}
 
 
 def _refuse(owner: psycopg.Connection[Any], user: User, view: str) -> None:

@@ -23,14 +23,15 @@ VIEWS_OF: Mapping[str, tuple[str, ...]] = {
     "zorgaanbieder": ("zorgaanbieder", "warnings"),
     "vrijwilliger": ("vrijwilliger", "warnings"),
     "schuldhulp": ("schuldhulp",),
-    "beleid": ("beleid", "complex"),
-    "programma": (),
+    "beleid": ("beleid", "complex", "programma_figures"),
+    "programma": ("programma", "programma_figures"),
     "steward": (
         "steward_feeds",
         "steward_refusals",
         "steward_consents",
         "steward_requests",
         "steward_proofs",
+        "programma_figures",
         "looks",
     ),
 }
@@ -76,7 +77,8 @@ def add_user(
             raise ConfigurationError(
                 f"This user is a {before.role} of {before.org} already.", "Choose another name, or end that one first."
             )
-        _make_role(owner, user)
+        _make_role(owner, user.rolname)
+        _grant(owner, [(view, user.rolname) for view in VIEWS_OF[user.role]])
         with stepped_into(owner, "woonketen_processor"):
             owner.execute(
                 "INSERT INTO gate.viewer (rolname, org, role, purpose, worker, districts, ref)"
@@ -121,9 +123,10 @@ def make_roles(owner: psycopg.Connection[Any]) -> None:
     """The roles of everybody who may look, where the server has none of them: its tables came from a backup."""
     with told(), owner.transaction():
         with stepped_into(owner, "woonketen_processor"):
-            rows = owner.execute("SELECT rolname, org, role FROM gate.viewer ORDER BY rolname").fetchall()
-        for rolname, org, role in rows:
-            _make_role(owner, User(rolname, org, role, None, (), None))
+            rows = owner.execute("SELECT rolname, role FROM gate.viewer ORDER BY rolname").fetchall()
+        for rolname, _ in rows:
+            _make_role(owner, rolname)
+        _grant(owner, [(view, rolname) for rolname, role in rows for view in VIEWS_OF[role]])
 
 
 def end_users(owner: psycopg.Connection[Any], org: str) -> int:
@@ -158,13 +161,19 @@ def _viewer(owner: psycopg.Connection[Any], rolname: str) -> User | None:
     return User(rolname, org, role, worker, tuple(districts), None if ref is None else bytes(ref))
 
 
-def _make_role(owner: psycopg.Connection[Any], user: User) -> None:
-    role = sql.Identifier(user.rolname)
-    if owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [user.rolname]).fetchone() is None:
+def _make_role(owner: psycopg.Connection[Any], rolname: str) -> None:
+    role = sql.Identifier(rolname)
+    if owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [rolname]).fetchone() is None:
         owner.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
         owner.execute(
             sql.SQL("DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN"
                     " GRANT {} TO CURRENT_USER; END IF; END $$").format(role)
         )  # fmt: skip
-    for name in VIEWS_OF[user.role]:
-        owner.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(f"woonketen_{name}"), role))
+
+
+def _grant(owner: psycopg.Connection[Any], wanted: Iterable[tuple[str, str]]) -> None:
+    """View and role. In one order: the groups are the whole server's, and another database of it may be granting them
+    at this moment; otherwise two would wait for each other in a ring."""
+    for view, rolname in sorted(wanted):
+        group = sql.Identifier(f"woonketen_{view}")
+        owner.execute(sql.SQL("GRANT {} TO {}").format(group, sql.Identifier(rolname)))

@@ -35,13 +35,13 @@ def view(owner: psycopg.Connection[Any], user: User, name: str, *, resident: str
     `ConfigurationError` for a view of another role, `Unreachable` when the look cannot be recorded.
     """
     _refuse_others(owner, user, name)
+    condition, values = _one_resident(name, resident)
     if name == "looks":
         with looking(owner, user) as cursor:
             rows = fetch(cursor, "SELECT * FROM view_looks.looks ORDER BY at DESC")
             record(cursor, "looks", [], fields("looks"))
         return rows
-    condition, values = _one_resident(name, resident)
-    with looking(owner, user) as cursor:
+    with looking(owner, user, steady=name == "programma") as cursor:
         if name in PEOPLE:
             rows = fetch(cursor, f"SELECT * FROM view_{name}.with_id{condition} ORDER BY {_sort(name)}", values)
         else:
@@ -49,6 +49,13 @@ def view(owner: psycopg.Connection[Any], user: User, name: str, *, resident: str
         ids = [row.pop("v_id") for row in rows] if name in PEOPLE else []
         record(cursor, name, ids, fields(name))
     return [in_order(row, name) for row in rows]
+
+
+def call(owner: psycopg.Connection[Any], user: User, query: str, values: Sequence[Any]) -> Row:
+    """The one row of a function of the gate, called as this person; it records the decision itself."""
+    with looking(owner, user, steady=True) as cursor, _recording():
+        (row,) = fetch(cursor, query, values)
+        return row
 
 
 def warnings(
@@ -75,8 +82,10 @@ def looks(owner: psycopg.Connection[Any], user: User, ref: bytes | None = None) 
     where, values = "", []
     if ref is not None:
         with told():
-            found = owner.execute("SELECT encode(gate.looks_id(%b), 'hex')", [ref]).fetchone()
-        where, values = " WHERE data_subject_id = %s", list(found or ())
+            found = owner.execute(
+                "SELECT coalesce(array_agg(encode(i, 'hex')), '{}') FROM unnest(gate.looks_ids(%b)) AS u(i)", [ref]
+            ).fetchone()
+        where, values = " WHERE data_subject_id = ANY (%s)", list(found or ())
     with looking(owner, user) as cursor:
         rows = fetch(cursor, f"SELECT * FROM view_looks.ldv{where} ORDER BY start_time, span_id", values)
         record(cursor, "looks", [], fields("looks"))
@@ -161,8 +170,10 @@ def _refuse_others(owner: psycopg.Connection[Any], user: User, name: str) -> Non
 
 
 def _one_resident(name: str, resident: str | None) -> tuple[str, list[Any]]:
-    if resident is None or name == "bewoner":
+    if resident is None:
         return "", []
+    if name == "bewoner":
+        raise ConfigurationError("A resident sees the own row and no other.", "Leave --resident out.")
     field = "handle" if name == "vrijwilliger" else "resident"
     if name not in PEOPLE or name == "schuldhulp":
         raise ConfigurationError("This view is about no resident.", "Leave --resident out.")
@@ -180,9 +191,12 @@ def _sort(name: str) -> str:
 
 
 @contextmanager
-def looking(owner: psycopg.Connection[Any], user: User) -> Iterator[psycopg.Cursor[Row]]:
-    """A transaction in the person's role; what was read in it may be shown only when it has committed."""
+def looking(owner: psycopg.Connection[Any], user: User, *, steady: bool = False) -> Iterator[psycopg.Cursor[Row]]:
+    """A transaction in the person's role; what was read in it may be shown only when it has committed. `steady`: every
+    statement sees the same, where rows carry nothing to record them by."""
     with told(), owner.transaction(), owner.cursor(row_factory=dict_row) as cursor:
+        if steady:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(user.rolname)))
         yield cursor

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, LiteralString
 
 import msgspec
 import psycopg
@@ -15,7 +16,7 @@ from woonketen.contracts.errors import ConfigurationError, NotYours
 from woonketen.contracts.ports import Aside, Kept, Shown
 from woonketen.projections.database import told
 from woonketen.projections.ddl import PEOPLE
-from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, TABLES, digest, lines_of
+from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, PILOT, TABLES, digest, lines_of
 
 _COMPLEX_LOCK = 0x776B_0011
 _LINES = 2000  # rows in one statement: enough to cost nothing, few enough to hold in memory twice
@@ -67,15 +68,17 @@ class PostgresViews:
     def _locked(self, partition: int) -> PostgresBatch:
         while True:
             name = self._set()
-            # The fence: whoever else writes this partition has committed when we get the row, or waits for us.
+            # The fence: whoever else writes this partition has committed when we get the row, or waits for us. Rows and
+            # position are lost together or not at all, and are made again, so their commit need not wait for the disk.
             row = self._connection.execute(
-                "SELECT last, closed, fingerprint FROM gate.position WHERE set = %s AND partition = %s FOR UPDATE",
+                "SELECT last, closed, fingerprint, set_config('synchronous_commit', 'off', true) FROM gate.position"
+                " WHERE set = %s AND partition = %s FOR UPDATE",
                 [name, partition],
             ).fetchone()
             if row is None:
                 raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
             if self._set() == name:  # a swap locks the position too, so from here on it waits
-                last, closed, fingerprint = row
+                last, closed, fingerprint, _ = row
                 print_ = None if fingerprint is None else bytes(fingerprint)
                 return PostgresBatch(self._connection, name, partition, last, closed, print_)
 
@@ -108,6 +111,7 @@ class PostgresBatch:
         self.after = after
         self.closed = closed
         self.fingerprint = fingerprint
+        self.contributed = False
         self._connection = connection
         self._set = in_set
         self._partition = partition
@@ -116,7 +120,7 @@ class PostgresBatch:
 
     def due(self, closing: date) -> Mapping[bytes, Kept]:
         return self._kept(
-            "partition = %s AND judge_on <= %s UNION SELECT ref, judge_on, show_on, digest FROM {resident}"
+            "partition = %s AND judge_on <= %s UNION SELECT ref, judge_on, show_on, digest FROM {table}"
             " WHERE partition = %s AND show_on <= %s",
             [self._partition, closing, self._partition, closing + timedelta(days=1)],
         )
@@ -126,10 +130,10 @@ class PostgresBatch:
             return self._kept("partition = %s", [self._partition])
         return self._kept("partition = %s AND ref = ANY(%b)", [self._partition, list(refs)])
 
-    def _kept(self, condition: str, values: list[Any]) -> dict[bytes, Kept]:
-        query = "SELECT ref, judge_on, show_on, digest FROM {resident} WHERE " + condition
+    def _kept(self, condition: LiteralString, values: list[Any]) -> dict[bytes, Kept]:
+        query = "SELECT ref, judge_on, show_on, digest FROM {table} WHERE " + condition
         with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(sql.SQL(query).format(resident=self._table("resident")), values)
+            cursor.execute(_composed(query, self._set, "resident"), values)
             return {ref: Kept(judge_on, show_on, seen) for ref, judge_on, show_on, seen in cursor.fetchall()}
 
     # --- what is shown ---
@@ -155,12 +159,15 @@ class PostgresBatch:
                     if old != NOTHING:
                         gone.setdefault(table, []).append(each.ref)
                     added.setdefault(table, []).extend(lines.get(table, ()))
-        for table, refs in gone.items():
-            column = "ref" if table == CONTRIBUTION else "v_ref"
-            self._run(f"DELETE FROM {{table}} WHERE {column} = ANY(%b)", table, [refs])
-        for table, rows in added.items():
-            self._insert(table, rows)
-        self._remember(residents)
+        self.contributed = self.contributed or CONTRIBUTION in gone or CONTRIBUTION in added
+        if residents:
+            with self._connection.pipeline():  # one wait for all of it
+                for table, refs in gone.items():
+                    column = "v_ref" if table in PEOPLE else "ref"
+                    self._run(f"DELETE FROM {{table}} WHERE {column} = ANY(%b)", table, [refs])
+                for table, rows in added.items():
+                    self._insert(table, rows)
+                self._remember(residents)
         return changed
 
     def wait(self, judge_on: Mapping[bytes, date | None]) -> None:
@@ -224,8 +231,6 @@ class PostgresBatch:
     # --- steps ---
 
     def _remember(self, residents: Sequence[tuple[Shown, bytes]]) -> None:
-        if not residents:
-            return
         self._connection.execute(  # who could be computed leaves the quarantine
             "DELETE FROM gate.quarantine WHERE set = %s AND seq IS NULL AND ref = ANY(%b)",
             [self._set, [each.ref for each, _ in residents]],
@@ -255,11 +260,13 @@ class PostgresBatch:
                 [part.decode()],
             )
 
-    def _run(self, query: str, table: str, values: list[Any]) -> psycopg.Cursor[Any]:
-        return self._connection.execute(sql.SQL(query).format(table=self._table(table)), values)
+    def _run(self, query: LiteralString, table: str, values: list[Any]) -> psycopg.Cursor[Any]:
+        return self._connection.execute(_composed(query, self._set, table), values)
 
-    def _table(self, name: str) -> sql.Identifier:
-        return sql.Identifier(self._set, name)
+
+@cache
+def _composed(query: LiteralString, in_set: str, table: str) -> bytes:
+    return sql.SQL(query).format(table=sql.Identifier(in_set, table)).as_bytes(None)
 
 
 def count_differences(connection: psycopg.Connection[Any], one: str, other: str) -> dict[str, int]:
@@ -272,9 +279,11 @@ def count_differences(connection: psycopg.Connection[Any], one: str, other: str)
         ).format(one=sql.Identifier(one, table), other=sql.Identifier(other, table))
         row = connection.execute(query).fetchone()
         found[table] = int(row[0]) if row else 0
-    query = sql.SQL(
-        "SELECT count(*) FROM ((SELECT ref, data FROM {one} EXCEPT ALL SELECT ref, data FROM {other})"
-        " UNION ALL (SELECT ref, data FROM {other} EXCEPT ALL SELECT ref, data FROM {one})) AS d"
-    ).format(one=sql.Identifier(one, CONTRIBUTION), other=sql.Identifier(other, CONTRIBUTION))
-    row = connection.execute(query).fetchone()
-    return found | {"complex": int(row[0]) if row else 0}
+    for name, table in (("complex", CONTRIBUTION), ("programma", PILOT)):
+        query = sql.SQL(
+            "SELECT count(*) FROM ((SELECT ref, data FROM {one} EXCEPT ALL SELECT ref, data FROM {other})"
+            " UNION ALL (SELECT ref, data FROM {other} EXCEPT ALL SELECT ref, data FROM {one})) AS d"
+        ).format(one=sql.Identifier(one, table), other=sql.Identifier(other, table))
+        row = connection.execute(query).fetchone()
+        found[name] = int(row[0]) if row else 0
+    return found

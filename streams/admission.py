@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from psycopg import IsolationLevel
 from woonketen.contracts.envelope import Sources
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.ports import LogWriter, Vault
+from woonketen.contracts.retention import Terms, shipped
 from woonketen.streams import arrivals, changes, links, organisations, positions
 from woonketen.streams.admit import WAITING, Accepted, Duplicate, Parked, Refused, Verdict
 from woonketen.streams.arrivals import Arrival, Turned
@@ -87,6 +88,7 @@ class Admission:
         *,
         now: Callable[[], datetime] = now,
         batch: int = BATCH,
+        terms: Terms | None = None,
     ) -> None:
         # Each statement after the lock must see what the one before us committed.
         connection.isolation_level = IsolationLevel.READ_COMMITTED
@@ -96,6 +98,7 @@ class Admission:
         self._log = log
         self._now = now
         self._batch = batch
+        self._terms = terms or shipped()
         self._agreed: tuple[int, list[AgreementRow]] = (-1, [])
 
     # --- partners' events ---
@@ -109,7 +112,7 @@ class Admission:
         for batch in _batches(lines, self._batch):
             read = [
                 _stopped(line) if publisher.left_on is not None
-                else arrivals.read(text, line, org, publisher.kind, sources, self._seals)
+                else arrivals.read(text, line, org, publisher.kind, sources, self._seals, self._terms)
                 for line, text in enumerate(batch, first)
             ]  # fmt: skip
             yield from self._take(org, read)
@@ -131,7 +134,7 @@ class Admission:
             elif isinstance(text, Refused):
                 read.append(Turned(line, text, None, None, None))
             else:
-                read.append(arrivals.read(text, line, org, publisher.kind, sources, self._seals))
+                read.append(arrivals.read(text, line, org, publisher.kind, sources, self._seals, self._terms))
         return self._take(org, read, At(door, since, [offset for offset, _ in messages]))
 
     def _take(self, org: str, read: Sequence[Arrival | Turned], at: At | None = None) -> list[Receipt]:
@@ -164,12 +167,13 @@ class Admission:
         self._organisation(org)
         found = []
         with told(), self._connection.cursor(binary=True) as cursor:
-            cursor.execute("SELECT key, waits_for, since, sealed FROM admission.parked WHERE org = %s", [org])
-            for key, waits_for, since, sealed in cursor.fetchall():
+            cursor.execute("SELECT key, waits_for, since, at, sealed FROM admission.parked WHERE org = %s", [org])
+            for key, waits_for, since, at, sealed in cursor.fetchall():
                 event = open_parked(self._seals, key, sealed)
                 last = since + timedelta(days=30)
-                found.append(_told(event.source, event.id, "parked", (None, f"waits for {waits_for}, until {last}",
-                                   WAITING[waits_for]), since.isoformat()))  # fmt: skip
+                why = (None, f"waits for {waits_for}, until {last}", WAITING[waits_for])
+                sent = at or datetime.combine(since, time(), UTC)
+                found.append(_told(event.source, event.id, "parked", why, sent.isoformat()))
             cursor.execute(
                 "SELECT key, status, reason, detail, mend, at, memo FROM admission.outcome WHERE org = %s", [org]
             )

@@ -19,12 +19,14 @@ from woonketen.contracts.catalogue import KIND_LETTER, Contract
 from woonketen.contracts.errors import (
     ConflictingDuplicate,
     LinkCodeRefused,
+    LinkCodesSpent,
     NotYourType,
     Objected,
     Refusal,
     SchemaError,
 )
 from woonketen.contracts.facts import Event, event_key
+from woonketen.streams import links
 
 WaitsFor = Literal["link", "enrolment", "agreement", "efforts", "original"]
 
@@ -58,6 +60,8 @@ ISSUES: Mapping[str, str] = MappingProxyType(
 )
 """Types that issue an id for others to refer to, and its field: it carries the publisher's own name."""
 
+_HOURS = int(links.TRIES_IN.total_seconds() // 3600)
+_SPENT = f"{links.TRIES} codes of yours did not work in {_HOURS} hours: wait a day, then ask for a new code"
 EXPIRED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "link": ("unknown_subject", "subject", "link the pseudonym with a one-time code, then send it again"),
@@ -125,7 +129,8 @@ class Original(msgspec.Struct, frozen=True):
 
 class Standing(msgspec.Struct, frozen=True):
     """What stands when an event arrives: whom its publisher means, that resident's enrolments, the publisher's
-    agreements, the digest of the same (source, id), the accepted original, the resident behind the link code; `erased`:
+    agreements, the digest of the same (source, id), the accepted original, the resident behind the link code; `spent`:
+    the publisher tried too many codes that do not work; `erased`:
     it was taken before, and its resident erased since; for a signal whether the resident objected, and which of the
     four efforts are missing."""
 
@@ -137,6 +142,7 @@ class Standing(msgspec.Struct, frozen=True):
     agreements: Sequence[Agreement] = ()
     original: Original | None = None
     link: bytes | None = None
+    spent: bool = False
     erased: bool = False
     objected: bool = False
     efforts_missing: tuple[str, ...] = ()
@@ -229,6 +235,8 @@ def _place(candidate: Candidate, standing: Standing) -> Verdict:
     if contract.about == "everybody":
         return Accepted(contract)
     if contract.type == "subject.linked":
+        if standing.spent:
+            raise LinkCodesSpent("data.link_code", _SPENT)
         if standing.link is None:
             # The same words whatever is wrong: else a code could be tried out.
             raise LinkCodeRefused("data.link_code", "ask for a new code; a code works once, for you, for seven days")

@@ -8,7 +8,8 @@ import msgspec
 
 from woonketen.contracts import envelope
 from woonketen.contracts.envelope import Sources
-from woonketen.contracts.errors import Refusal
+from woonketen.contracts.errors import Refusal, RetentionUnset
+from woonketen.contracts.retention import Terms
 from woonketen.streams.admit import Candidate, Refused, content, examine, refused
 from woonketen.streams.standing import Seals
 
@@ -41,12 +42,22 @@ def arrive(candidate: Candidate, seals: Seals, line: int | None = None) -> Arriv
     return Arrival(candidate, seals.keys.digest(content(candidate)), siv, line)
 
 
-def read(text: bytes, line: int, org: str, kind: str, sources: Sources, seals: Seals) -> Arrival | Turned:
+_UNSET = (
+    "nobody has decided how long this kind of your data is kept: decide it, and have the platform's operator set it"
+    " (`retention`); then send it again"
+)
+
+
+def read(text: bytes, line: int, org: str, kind: str, sources: Sources, seals: Seals, terms: Terms) -> Arrival | Turned:
     """Everything that can be told of a line by itself, outside the lock."""
     event = None
     try:
         event = envelope.read(text, sources)
-        return arrive(examine(event, org, kind), seals, line)
+        candidate = examine(event, org, kind)
+        # A correction is kept as long as its original, which was asked about when it came.
+        if candidate.original is None and terms.of(org, kind, candidate.contract.category) is None:
+            raise RetentionUnset("type", _UNSET)
+        return arrive(candidate, seals, line)
     except Refusal as refusal:
         verdict = refused(refusal)
     if event is not None:

@@ -12,6 +12,7 @@ import psycopg
 
 from woonketen.contracts.ports import LogWriter, Vault
 from woonketen.contracts.records import Draft, closing_drafts, fact_draft, world_drafts
+from woonketen.streams import links
 from woonketen.streams.admit import Refused
 from woonketen.streams.copying import copy_rows, day_field, field
 from woonketen.streams.parking import Waiting
@@ -58,6 +59,8 @@ class Changes:
         self.people: dict[bytes, tuple[str, bytes]] = {}  # siv → organisation, resident
         self.merges: list[tuple[bytes, bytes]] = []  # gone, into
         self.used_codes: list[bytes] = []
+        self.link_tries: list[str] = []
+        self.proofs: list[tuple[str, str, bytes]] = []  # kind, scope, hash
         self.enrolments: dict[bytes, EnrolmentRow] = {}
         self.agreements: dict[bytes, AgreementRow] = {}
         self.signals_new: dict[bytes, SignalRow] = {}
@@ -245,6 +248,18 @@ def _stewards(changes: Changes, connection: psycopg.Connection[Any]) -> None:
                 "INSERT INTO admission.refusal (org, at, type, reason, detail, mend) VALUES (%s, %s, %s, %s, %s, %s)",
                 [(r.org, changes.now, r.type, *msgspec.structs.astuple(r.verdict)) for r in changes.refusals],
             )
+    if changes.link_tries:
+        before = changes.now - links.TRIES_IN
+        connection.execute("DELETE FROM admission.link_try WHERE at <= %s", [before])
+        connection.execute(
+            "INSERT INTO admission.link_try (org, at) SELECT org, %s FROM unnest(%s::text[]) AS t(org)",
+            [changes.now, changes.link_tries],
+        )
+    for kind, scope, proof in changes.proofs:
+        connection.execute(
+            "INSERT INTO admission.proof (at, kind, scope, rows, keys, hash) VALUES (%s, %s, %s, 1, 0, %b)",
+            [changes.now, kind, scope, proof],
+        )
     hour = changes.now.replace(minute=0, second=0, microsecond=0)
     for (org, status), n in sorted(changes.tally.items()):
         connection.execute(

@@ -95,6 +95,7 @@ class Step:
         self._incoming = incoming
         self._positions: dict[int, int] = {}
         self._trials: dict[int, Trial] = {}
+        self._begun: set[int] = set()
         self._looked = 0.0
         self.busy_since: float | None = None
         self.applied = 0
@@ -103,6 +104,7 @@ class Step:
         """These partitions are ours from here on. Returns where to read on."""
         self._positions.clear()
         self._trials.clear()
+        self._begun.clear()
         self._incoming.assign(partitions)
         return offsets(self._connection)
 
@@ -131,8 +133,11 @@ class Step:
         before = self._trials[partition]
         chosen = attempt(before, after, LARGEST)
         self._log.care[partition] = Care(chosen.limit, chosen.give_up)
-        note_trial(self._connection, partition, chosen.trial)
-        self._trials[partition] = chosen.trial
+        if partition not in self._begun or after < chosen.trial.careful_upto:
+            # Whoever dies later than in its first batch dies in the first one of its next life.
+            note_trial(self._connection, partition, chosen.trial)
+            self._trials[partition] = chosen.trial
+            self._begun.add(partition)
         try:
             moved = self._worker.apply(partition)
         except (WoonketenError, psycopg.OperationalError):

@@ -21,7 +21,7 @@ from woonketen.streams.admission import Admission
 from woonketen.streams.admit import Refused
 from woonketen.streams.alone import Alone
 from woonketen.streams.database import told
-from woonketen.streams.kafka_link import Link, kafka_told
+from woonketen.streams.kafka_link import Link, kafka_told, knock
 from woonketen.streams.positions import Door
 from woonketen.streams.turn import StopTheLine
 
@@ -86,9 +86,13 @@ class Doors:
         with kafka_told(self._link):
             self._look()
             ends = self._ends()
-        while any(self._next[place] < end for place, end in ends.items()):
+        while self._behind(ends):
             self.round(WAIT_SECONDS)
         return self.admitted - before
+
+    def _behind(self, ends: Mapping[TopicPartition, int]) -> list[TopicPartition]:
+        """By the client's position, which also passes what is no message (the marks of a transaction)."""
+        return [place for place, end in ends.items() if place in self._orgs and self._consumer.position(place) < end]
 
     def round(self, wait: float) -> int:
         """One look at Kafka, for at most `wait` seconds where nothing comes. Returns the number of messages."""
@@ -143,7 +147,7 @@ class Doors:
             self._consumer.seek(place, self._next[place])  # what was read ahead is read again
         self._consumer.pause(*everything)
         try:
-            for place in everything:
+            for place in self._behind(self._ends()):
                 self._consumer.resume(place)
                 try:
                     found: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=500, max_records=1)
@@ -164,6 +168,7 @@ class Doors:
         """Takes in the topics of registered organisations that are there by now, notes how far each goes, and deletes
         what was admitted long enough ago."""
         if self._consumer is None:
+            knock(self._link)
             self._consumer = KafkaConsumer(
                 **self._link.options(), enable_auto_commit=False, group_id=None, auto_offset_reset="none",
                 max_poll_records=MOST, max_partition_fetch_bytes=2 * 1024 * 1024, fetch_max_wait_ms=100,

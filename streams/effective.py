@@ -75,13 +75,14 @@ def retracted(facts: Iterable[Fact], day: date | None) -> Facts:
     """
     corrections, gone, rest = _sorted_out(facts)
     if not gone:
-        return Facts([])
+        return _NONE
     told: dict[bytes, _Stamp] = {}
     left = {business_key(fact) for fact in _applied(rest, corrections, gone, told)}
     taken = _applied([fact for fact in rest if (fact.key, fact.org) in gone], corrections, set(), told)
     return effective((fact for fact in taken if business_key(fact) not in left), day)
 
 
+_NONE = Facts([])
 _Target = tuple[bytes, str]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from woonketen.contracts.facts import Fact
+from woonketen.contracts.facts import Event, Fact
 from woonketen.contracts.ports import LogReader
 from woonketen.contracts.records import PLATFORM, partition_of
 from woonketen.streams.kek import Keys
@@ -27,7 +27,8 @@ REMEMBERED = timedelta(days=30)
 class Doomed(msgspec.Struct, frozen=True):
     """`refs`: the resident and whoever was merged into it; `kids`: the living keys that go; `events`: keys of the
     organisation's events; `records`: (partition, seq) of what reads as erased afterwards; `whole`: no other
-    organisation has told anything, so that nothing of the resident stays."""
+    organisation has told anything, so that nothing of the resident stays; `signals`: ids of what was signalled, also of
+    what waits: contact data lie under them."""
 
     org: str
     refs: Sequence[bytes]
@@ -36,6 +37,7 @@ class Doomed(msgspec.Struct, frozen=True):
     events: Sequence[bytes]
     records: Sequence[tuple[int, int]]
     whole: bool
+    signals: Sequence[str] = ()
 
     @property
     def nothing(self) -> bool:
@@ -73,14 +75,16 @@ def find(
     whole = bool(refs) and all(whose in (org, PLATFORM) for _, whose in living.values())
     gone = set(living) if whole else own | _resting_on({fact.id for fact in mine}, [fact for _, fact in told])
     waiting = _waiting(connection, seals, org, lambda subject: is_meant(subject) or subject in names)
+    signalled = [fact for _, fact in told if fact.type == "arrears.signalled" and (whole or fact.org == org)]
     return Doomed(
         org,
         refs,
         sivs,
         sorted(gone),
-        sorted({*(fact.key for fact in mine), *waiting}),
+        sorted({*(fact.key for fact in mine), *(key for key, _ in waiting)}),
         [(record.partition, record.seq) for record, fact in told if fact.kid in gone],
         whole,
+        [*(fact.data.signal_id for fact in signalled), *(signal for _, signal in waiting if signal)],
     )
 
 
@@ -148,14 +152,21 @@ def _resting_on(ids: Collection[str], facts: Sequence[Fact]) -> set[bytes]:
 
 def _waiting(
     connection: psycopg.Connection[Any], seals: Seals, org: str, is_meant: Callable[[str], bool]
-) -> list[bytes]:
+) -> list[tuple[bytes, str | None]]:
+    """What waits: its key, and the id of the signal that it is."""
     rows = connection.execute("SELECT key, sealed FROM admission.parked WHERE org = %s", [org]).fetchall()
     found = []
     for key, sealed in rows:
-        subject = open_parked(seals, bytes(key), bytes(sealed)).subject
-        if subject is not None and is_meant(subject):
-            found.append(bytes(key))
+        event = open_parked(seals, bytes(key), bytes(sealed))
+        if event.subject is not None and is_meant(event.subject):
+            found.append((bytes(key), _signal(event)))
     return found
+
+
+def _signal(event: Event) -> str | None:
+    if not event.type.endswith("arrears.signalled"):
+        return None
+    return str(msgspec.json.decode(event.data).get("signal_id"))
 
 
 def _partitions(connection: psycopg.Connection[Any]) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -18,7 +17,6 @@ from typing import Any, NoReturn
 
 import faust
 from faust.transport.drivers import aiokafka as driver
-from yarl import URL
 
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.streams.delivered import Delivered, Step
@@ -59,15 +57,17 @@ def deliver(
     incoming: Delivered,
     link: Link,
     fail: Callable[[BaseException], NoReturn],
+    folder: Path,
 ) -> NoReturn:
-    """Runs until SIGTERM or SIGINT (exit 0). `fail` ends the process with a sentence."""
+    """Runs until SIGTERM or SIGINT (exit 0). `fail` ends the process with a sentence. `folder`: Faust wants one;
+    without tables it keeps nothing in it."""
     check_faust()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="woonketen-step-") as folder:
-        app = make_app(step, incoming, link, fail, Path(folder))
-        worker = faust.Worker(app, loglevel="ERROR", quiet=True, redirect_stdouts=False)
-        worker.spinner = None
-        worker.execute_from_commandline()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app = make_app(step, incoming, link, fail, folder)
+    worker = faust.Worker(app, loglevel="ERROR", quiet=True, redirect_stdouts=False)
+    worker.spinner = None
+    worker.execute_from_commandline()
 
 
 def make_app(
@@ -106,7 +106,7 @@ def make_app(
         Consumer = Decided
 
     app = faust.App(f"{link.prefix}{GROUP}", **_settings(link, folder))
-    app.transport = Transport([URL(f"kafka://{each}") for each in link.bootstrap.split(",")], app)
+    app.transport = Transport(app.conf.broker, app)
     topic = app.topic(name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
 
     async def apply(stream: Any) -> None:
@@ -130,7 +130,7 @@ def make_app(
 
 def _settings(link: Link, folder: Path) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "broker": [URL(f"kafka://{each}") for each in link.bootstrap.split(",")],
+        "broker": ";".join(f"kafka://{each.strip()}" for each in link.bootstrap.split(",")),
         "datadir": str(folder),
         "store": "memory://",
         "web_enabled": False,

@@ -14,7 +14,7 @@ from woonketen.contracts.settings import Settings
 
 EVENTS = "events"
 MECHANISM = "SCRAM-SHA-512"
-BOOTSTRAP_SECONDS = 10
+BOOTSTRAP_SECONDS = 6
 _KNOCK_SECONDS = 2.0
 
 
@@ -112,15 +112,32 @@ def kafka_told(link: Link) -> Iterator[None]:
 
 def why_unreachable(link: Link, kind: str = "") -> WoonketenError:
     """Nobody there, or somebody who does not let us in: clients report both as a time-out."""
+    if not _somebody(link):
+        return _nobody(link)
+    if kind in ("KafkaTimeoutError", "KafkaConnectionError", ""):
+        return _refused(link)
+    return Unreachable(f"Kafka at {link.bootstrap} could not do this now ({kind}).", "Look at its log; try again.")
+
+
+def knock(link: Link) -> None:
+    """Raises `Unreachable` at once where nobody listens; a client would try for seconds. Ask before making one."""
+    if not _somebody(link):
+        raise _nobody(link)
+
+
+def _somebody(link: Link) -> bool:
     for address in link.bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
+        host, colon, port = address.strip().rpartition(":")
+        place = (host.strip("[]"), port) if colon else (port, "9092")
         try:
-            socket.create_connection((host.strip("[]") or port, int(port or 9092)), _KNOCK_SECONDS).close()
+            socket.create_connection((place[0], int(place[1])), _KNOCK_SECONDS).close()
         except (OSError, ValueError):
             continue
-        if kind in ("KafkaTimeoutError", "KafkaConnectionError", ""):
-            return _refused(link)
-        return Unreachable(f"Kafka at {link.bootstrap} could not do this now ({kind}).", "Look at its log; try again.")
+        return True
+    return False
+
+
+def _nobody(link: Link) -> WoonketenError:
     return Unreachable(f"Kafka at {link.bootstrap} does not answer.", "Start it, or mend `kafka` in the settings.")
 
 

@@ -23,12 +23,14 @@ import msgspec
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.streams.kek import Keys, refuse_inside, sync_folder
 
-HEAD, ERASURE, RESTORE = "ledger", "erasure", "restore"
+HEAD, ERASURE, RESTORE, RETENTION, LOOKS = "ledger", "erasure", "restore", "retention", "looks"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """`who` and `org`: keyed hashes of (organisation, pseudonym) and of the organisation; `kids`: of the keys that were
-    destroyed. The first line (`kind` is `ledger`) names the ledger by its random `request`."""
+    destroyed. For the end of a term `request` is the list that was approved; of the keys in `parted` only what the
+    keyed hashes in `events` name went, and the rest was sealed under fresh ones. `looks`: who was looked at before
+    `day` cannot be told any more. The first line (`kind` is `ledger`) names the ledger by its random `request`."""
 
     n: int
     kind: str
@@ -38,6 +40,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     who: str = ""
     org: str = ""
     kids: Sequence[str] = ()
+    parted: Sequence[str] = ()
+    events: Sequence[str] = ()
     before: str = ""
     hash: str = ""
 
@@ -139,6 +143,9 @@ def _entries(text: bytes, path: Path) -> list[Entry]:
 def _sealed(entry: Entry) -> Entry:
     told = msgspec.to_builtins(entry)
     del told["hash"]
+    for name in ("parted", "events"):  # lines from before there were any
+        if not told[name]:
+            del told[name]
     text = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
     return msgspec.structs.replace(entry, hash=sha256(text).hexdigest())
 

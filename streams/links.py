@@ -12,6 +12,8 @@ import msgspec
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without 0 O 1 I L U
 VALID = timedelta(days=7)
+TRIES, TRIES_IN = 20, timedelta(hours=24)
+"""So many codes that do not work an organisation may send; then none of it works until the first is so long ago."""
 _GROUPS, _IN_GROUP = 3, 4
 
 

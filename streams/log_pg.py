@@ -93,7 +93,10 @@ class PostgresLog:
                 rows.append(row_of(record))
                 records.append(record)
             copy_rows(self._connection, f"{self._place.into} (partition, seq, day, kind, ref, kid, sealed)", rows)
-            self._connection.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+            # What is on the log stays there, whatever else this transaction writes: the commit waits for the disk.
+            self._connection.execute(
+                "SELECT pg_notify(%s, ''), set_config('synchronous_commit', 'on', true)", [CHANNEL]
+            )
         return records
 
     def _take(self, wanted: Counter[int]) -> dict[int, int]:

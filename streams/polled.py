@@ -18,7 +18,7 @@ from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.facts import Record
 from woonketen.streams import wire
 from woonketen.streams.inbox import Inbox
-from woonketen.streams.kafka_link import MECHANISM, Link, why_unreachable
+from woonketen.streams.kafka_link import MECHANISM, Link, knock, why_unreachable
 
 WAIT_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
@@ -99,6 +99,7 @@ class Polled:
 @contextmanager
 def polled(link: Link, offsets: Mapping[int, int]) -> Iterator[Polled]:
     """Reads these partitions from these offsets on; what is before the beginning of the topic begins there."""
+    knock(link)
     loop = asyncio.new_event_loop()
     consumer = None
     try:

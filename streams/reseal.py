@@ -1,5 +1,4 @@
-"""The same facts under another resident: what the step of an absorbed resident does after a merge. (A split and partial
-retention will do the same under another resident or key.)"""
+"""The same facts under another resident: what the step of an absorbed resident does after a merge."""
 
 from __future__ import annotations
 

@@ -67,6 +67,8 @@ class Sitting:
         self._agreed = {row.key: row for row in agreed}
         self._parties = parties
         self._arrived: set[bytes] = set()
+        self._connection = connection
+        self._tries: dict[str, int] = {}
 
     # --- what happens in a sitting ---
 
@@ -139,6 +141,7 @@ class Sitting:
         seen = book.seen.get(candidate.key)
         ref = None if arrival.siv is None else book.people.get(arrival.siv)
         objected, missing = False, tuple[str, ...]()
+        linking = candidate.contract.type == "subject.linked"
         if candidate.contract.type == SIGNAL and ref is not None:
             objected, missing = self._signalling.stands(candidate, ref, self.open_day)
         return Standing(
@@ -149,7 +152,8 @@ class Sitting:
             () if ref is None else book.enrolments(ref),
             self._parties.get(candidate.org, ()),
             None if candidate.original is None else book.original(candidate.original),
-            self._link(candidate) if candidate.contract.type == "subject.linked" else None,
+            self._link(candidate) if linking else None,
+            linking and self._tried(candidate.org) >= links.TRIES,
             candidate.key in book.erased,
             objected,
             missing,
@@ -159,6 +163,15 @@ class Sitting:
         found = self._book.links.get(self.seals.keys.link_code(candidate.data.link_code))
         return found.ref if found is not None and links.works(found, candidate.org, self.now) else None
 
+    def _tried(self, org: str) -> int:
+        """Codes of this organisation that did not work lately."""
+        if org not in self._tries:
+            row = self._connection.execute(
+                "SELECT count(*) FROM admission.link_try WHERE org = %s AND at > %s", [org, self.now - links.TRIES_IN]
+            ).fetchone()
+            self._tries[org] = int(row[0]) if row else 0
+        return self._tries[org]
+
     def _apply(self, arrival: Arrival, verdict: Verdict) -> None:
         if isinstance(verdict, Accepted):
             self._accept(arrival, verdict)
@@ -166,6 +179,7 @@ class Sitting:
             self._park(arrival, verdict)
         elif isinstance(verdict, Refused):
             self._refuse(arrival, verdict)
+            self._count_try(arrival.candidate, verdict)
         if arrival.line is not None:
             self.verdicts[arrival.line] = verdict
         elif not isinstance(verdict, Duplicate | Parked):
@@ -205,6 +219,13 @@ class Sitting:
         self._leave(arrival, verdict)
         if arrival.line is None:
             self.changes.refusals.append(Refusal(arrival.candidate.org, arrival.candidate.contract.type, verdict))
+
+    def _count_try(self, candidate: Candidate, verdict: Refused) -> None:
+        if candidate.contract.type != "subject.linked" or verdict.reason != "link_code":
+            return
+        if (tried := self._tried(candidate.org)) < links.TRIES:  # more are not counted, or nobody ever gets out
+            self._tries[candidate.org] = tried + 1
+            self.changes.link_tries.append(candidate.org)
 
     def _spoil(self, spoilt: Sequence[Spoilt]) -> None:
         for each in spoilt:
@@ -258,15 +279,16 @@ class Sitting:
         if stands_for is None:
             self._attach(siv, arrival.candidate.org, into)
         elif stands_for != into:
-            self._merge(stands_for, into)
+            self._merge(stands_for, into, arrival.candidate.org)
         return into
 
-    def _merge(self, gone: bytes, into: bytes) -> None:
+    def _merge(self, gone: bytes, into: bytes, org: str) -> None:
         """Two residents are one. Admission only re-points; the step of the absorbed one re-appends its facts, for it
         holds every earlier one by then."""
         self._book.merge(gone, into)
         self._signalling.merge(gone, into)
         self.changes.merge(gone, into)
+        self.changes.proofs.append(("merge", org, self.seals.keys.token(b"merge\x00" + gone + into)))
         for ref in (gone, into):
             self._arrived.update((enrolment_token(self.seals, ref), efforts_token(self.seals, ref)))
         self.changes.narrowed.append((gone, len(self.changes.entries)))

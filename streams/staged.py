@@ -6,7 +6,7 @@ fit into memory; the table is temporary and goes with its partition.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import psycopg

@@ -18,7 +18,7 @@ from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.facts import Record
 from woonketen.streams import wire
 from woonketen.streams.database import told
-from woonketen.streams.kafka_link import Link, kafka_told
+from woonketen.streams.kafka_link import Link, kafka_told, knock
 
 LAST = 500
 """So many messages at the end of a partition are looked at: the highest number is among them, for copies and what came
@@ -56,7 +56,7 @@ def check(connection: psycopg.Connection[Any], link: Link) -> None:
         if here.offset is not None and tail.end <= here.offset:
             raise ConfigurationError(
                 f"Kafka has lost records of partition {partition} that it had acknowledged.",
-                "Bring the broker's data back; `woonketen log verify` tells what is missing.",
+                "Bring the broker's data back, or send them again with `woonketen log copy --to kafka`.",
             )
         if tail.highest >= here.next or _others(connection, tail, here.acked):
             raise ConfigurationError(
@@ -90,6 +90,7 @@ def _others(connection: psycopg.Connection[Any], tail: Tail, acked: int) -> bool
 
 def tails_of(link: Link, partitions: list[int]) -> dict[int, Tail]:
     """The end of each partition of `events`."""
+    knock(link)
     with kafka_told(link):
         consumer = KafkaConsumer(
             **link.options(),

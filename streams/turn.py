@@ -63,7 +63,6 @@ class Turn:
         self.conclusions: list[Conclusion] = []
         self.kids: dict[tuple[bytes | None, str, str], bytes] = {}
         self.withheld = 0
-        self.changed = 0
 
     def take(self, due: Mapping[bytes, Kept]) -> None:
         """Steps everybody for whom something arrived, and those who are due. Raises `StopTheLine`."""
@@ -94,7 +93,7 @@ class Turn:
             except Exception as error:  # noqa: BLE001 (one resident that cannot be computed must not stop the others)
                 self._withhold(states[ref], error)
         self._conclude(stepped)
-        self.changed += self._batch.show([each.shown for each in stepped if each.shown is not None], kept)
+        self._batch.show([each.shown for each in stepped if each.shown is not None], kept)
         self._batch.wait(
             {
                 each.state.ref: each.judge_on

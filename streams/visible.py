@@ -6,9 +6,8 @@ What is derived is derived from all facts first (`streams.derive`) and shown und
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, timedelta
-from operator import is_
 
 import msgspec
 
@@ -40,7 +39,19 @@ class Sight:
     views are lost; a view of own things stays, as if the enrolment had ended.
     """
 
-    __slots__ = ("_found", "_gates", "_of", "_open", "_table", "day", "flagged_away", "notice_due", "only_own", "to")
+    __slots__ = (
+        "_found",
+        "_gates",
+        "_of",
+        "_open",
+        "_seen",
+        "_table",
+        "day",
+        "flagged_away",
+        "notice_due",
+        "only_own",
+        "to",
+    )
 
     def __init__(self, to: Recipient, facts: Facts, day: date, world: World) -> None:
         self.to = to
@@ -50,6 +61,7 @@ class Sight:
         self._gates: dict[str, Condition] = {}
         self._found: dict[str, list[Rule]] = {}
         self._open: dict[tuple[str, date | None], bool] = {}
+        self._seen: dict[str, tuple[list[Fact], list[Fact]]] = {}
         self.notice_due = to.role != "bewoner" and not facts.upto(day, "notice.given")
         self.flagged_away = self._of.flagged_away()
         self.only_own = self.notice_due or self.flagged_away
@@ -84,10 +96,25 @@ class Sight:
         nowhere, so it adds none."""
         return [category for category in categories if category not in SECRET and self._lacks_consent(category)]
 
-    @property
-    def gates(self) -> Mapping[str, object]:
-        """Type → `True` where every fact is allowed, `False` where none is; of any other type ask `gate`."""
-        return self._table.by_type
+    def of(self, short: str, group: list[Fact]) -> list[Fact]:
+        """Of facts of one type those that may be seen; of a plan of which only own actions may be seen, only those."""
+        before = self._seen.get(short)
+        if before is not None and before[0] is group:
+            return before[1]
+        seen = self._of_type(short, group)
+        self._seen[short] = (group, seen)
+        return seen
+
+    def _of_type(self, short: str, group: list[Fact]) -> list[Fact]:
+        gate = self.gate(short)
+        if gate is False:
+            return []
+        seen = group if gate is True else [fact for fact in group if gate(fact)]
+        if short == "plan.agreed":
+            seen = [self.part(fact) for fact in seen]
+        if self.only_own:
+            seen = [fact for fact in seen if fact.org == self.to.org]
+        return seen
 
     def gate(self, short: str) -> Condition:
         """What a fact of this type must pass, own ones and others alike."""
@@ -148,30 +175,11 @@ def sight(to: Recipient, facts: Facts, day: date, world: World) -> Sight:
 def visible(facts: Facts, to: Sight) -> Facts:
     """The facts that may be seen; of a plan of which only own actions may be seen, only those."""
     by: dict[str, list[Fact]] = {}
-    mine = to.to.org if to.only_own else None
-    gates = to.gates
     for short, group in facts.groups():
-        gate = gates[short]
-        if not isinstance(gate, bool):
-            gate = to.gate(short)
-        if gate is False:
-            continue
-        if gate is True and mine is None:
-            by[short] = group
-            continue
-        seen = group if gate is True else [fact for fact in group if gate(fact)]
-        if short == "plan.agreed":
-            seen = [to.part(fact) for fact in seen]
-        if mine is not None:
-            seen = [fact for fact in seen if fact.org == mine]
+        seen = to.of(short, group)
         if seen:
-            by[short] = group if _same(seen, group) else seen
+            by[short] = seen
     return Facts.grouped(by, facts.memo)
-
-
-def _same(seen: list[Fact], group: list[Fact]) -> bool:
-    """Whether all is seen: then it is the very same list, and what was read from it is read already."""
-    return seen is group or (len(seen) == len(group) and all(map(is_, seen, group)))
 
 
 def decide(

@@ -7,7 +7,7 @@ moment, it has done a batch wholly or not at all.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, timedelta
 from threading import Event
 from typing import Any, Protocol
@@ -29,8 +29,8 @@ from woonketen.streams.states import States, opened
 from woonketen.streams.turn import Turn, stop_the_line
 from woonketen.streams.world import World
 
-SMALLEST, LARGEST = 1_000, 50_000
-"""Records in a batch: it grows while there is a backlog, because a resident is written once a batch."""
+LARGEST = 50_000
+"""Records in a batch: as many as wait, up to so many, because a resident is shown and written once a batch."""
 POLL_SECONDS = 1.0
 COLLECT = (100_000, 20, 20)
 """Of the garbage collector: facts and rows hold no cycles, and walking them costs a tenth of the time."""
@@ -55,7 +55,6 @@ class Line:
         self.upto = upto
         self.everybody = everybody
         self.states = states
-        self.limit = SMALLEST
 
 
 class Worker:
@@ -85,8 +84,10 @@ class Worker:
         until_idle: bool = False,
         stop: Event | None = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
+        only: Collection[int] | None = None,
     ) -> dict[str, Any]:
-        """Applies what is on the log, until nothing is left or `stop` is set. Returns `{"applied", "position"}`."""
+        """Applies what is on the log, until nothing is left or `stop` is set. `only`: these partitions, when other
+        workers do the others. Returns `{"applied", "position"}`."""
         stop = stop or Event()
         gc.collect()
         gc.freeze()  # what is here by now stays; the collector need not walk it again and again
@@ -95,7 +96,7 @@ class Worker:
             self._connection.execute(f"LISTEN {CHANNEL}")
         applied = 0
         while not stop.is_set():
-            moved = self._round(stop, lambda done, behind: on_progress(Progress(done, behind)), applied)
+            moved = self._round(stop, lambda done, behind: on_progress(Progress(done, behind)), applied, only)
             applied += moved
             if moved:
                 continue
@@ -107,9 +108,12 @@ class Worker:
                     pass
         return {"applied": applied, "position": {str(p): at for p, at in sorted(self._views.positions().items())}}
 
-    def _round(self, stop: Event, tell: Callable[[int, int], None], before: int) -> int:
+    def _round(
+        self, stop: Event, tell: Callable[[int, int], None], before: int, only: Collection[int] | None = None
+    ) -> int:
         """Every partition that is behind, once."""
         positions, ends = self._views.positions(), self._log.ends()
+        ends = {partition: end for partition, end in ends.items() if only is None or partition in only}
         behind = sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())
         moved = 0
         for partition, end in ends.items():
@@ -126,7 +130,7 @@ class Worker:
             with told(), self._views.batch(partition) as batch:
                 line = self._line(partition, batch)
                 self._forget()
-                records = self._log.read(partition, batch.after, line.limit)
+                records = self._log.read(partition, batch.after, LARGEST)
                 if records:
                     facts = opened(records, self._vault)
                     judged = (batch.fingerprint or b"")[:PRINT]
@@ -140,7 +144,6 @@ class Worker:
             raise
         if records:
             line.upto = records[-1].seq
-            line.limit = min(line.limit * 2, LARGEST) if len(records) == line.limit else SMALLEST
         return len(records)
 
     def recompute(self, partition: int, refs: Sequence[bytes]) -> None:
@@ -189,7 +192,7 @@ class Worker:
             due = batch.kept()
         turn = Turn(batch, line.states, self._vault, stretch, everybody=changed)
         turn.take(due)
-        if turn.changed or stretch.closings or stretch.changed:
+        if batch.contributed or stretch.closings or stretch.changed:
             show_complexes(batch, stretch.world, stretch.open_day)
         if stretch.closings and partition == 0:
             batch.silent(stretch.world.silent(stretch.closed))

@@ -19,7 +19,7 @@ _SCRIPTS = Path(woonketen.streams.__file__).parent
 def apply_schema(owner: psycopg.Connection[Any]) -> None:
     with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):  # roles are the whole server's
         owner.execute("CREATE ROLE woonketen_processor NOLOGIN")
-    for name in ("log.sql", "vault.sql", "admission.sql", "window.sql"):
+    for name in ("log.sql", "vault.sql", "admission.sql", "window.sql", "proofs.sql"):
         owner.execute((_SCRIPTS / name).read_bytes())
 
 

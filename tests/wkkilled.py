@@ -30,7 +30,8 @@ PLACES: dict[str, tuple[Any, str, bool]] = {
 def kill_at(dsn: str, place: str, nth: int = 1) -> bool:
     """Runs it and waits. Returns whether it was killed; otherwise it came to its end."""
     given = json.dumps({"dsn": dsn, "place": place, "nth": nth})
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     ended = subprocess.run([sys.executable, "-m", "wkkilled"], input=given, text=True, env=environment, check=False)
     return ended.returncode == -signal.SIGKILL
 

@@ -156,7 +156,7 @@ def rows_of(owner: psycopg.Connection[Any], in_set: str | None = None, *, ref: b
     """Everything in the tables of a set (the live one), in a fixed order."""
     in_set = in_set or sets.live_set(owner)[0]
     found: dict[str, list[Any]] = {}
-    for table in (*PEOPLE, "contribution", "complex"):
+    for table in (*PEOPLE, "contribution", "pilot", "complex"):
         with owner.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(f"SELECT * FROM {in_set}.{table}").fetchall()  # type: ignore[call-overload]
         found[table] = rows if ref else sorted(map(str, rows))

@@ -34,6 +34,8 @@ COMMANDS = {
     "backup": ("keeping", "One file with everything that cannot be computed again."),
     "restore": ("keeping", "A backup into an empty installation; erased stays erased."),
     "erase": ("keeping", "Destroy the keys of what one organisation told about a resident."),
+    "retention": ("retention", "What is past its term: look, approve, remove; legal holds."),
+    "programma": ("programma", "Figures of a pilot, released by two."),
     "keys": ("keeping", "Change the key-encryption key."),
     "ledger": ("keeping", "The erasure ledger: do what it says."),
     "consent": ("rights", "As the resident: list, grant and refuse consents."),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from woonketen.contracts.errors import ConfigurationError
 from woonketen.orchestration.cli.base import Context, Group, pass_shared
 
 
@@ -24,3 +27,22 @@ def explain(shared: Context, view: str, field: str) -> None:
     rules = rulebook(shared.settings())
     found = fields.explain(view, field, rules.policy, rules.rules)
     shared.object(found, fields.sentence(found))
+
+
+@policy.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False, metavar="[FILE]")
+@pass_shared
+def dpia(shared: Context, file: Path | None) -> None:
+    """A template for a DPIA, filled with what policy, retention terms and indicators state (Dutch, Markdown)."""
+    from woonketen.orchestration.dpia import template
+    from woonketen.orchestration.wiring import rulebook
+
+    rules = rulebook(shared.settings())
+    text = template(rules.policy, rules.rules, rules.terms)
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}.", "Name another place.") from None

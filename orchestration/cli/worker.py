@@ -48,6 +48,20 @@ def clock(shared: Context) -> None:
 
 
 @worker.command()
+@click.argument("what", type=click.Choice(["admission", "step", "clock"]))
+@pass_shared
+def health(shared: Context, what: str) -> None:
+    """Whether that worker of this computer is at work; exit code 1 when not. For whoever begins services again."""
+    from woonketen.orchestration.health import reason_to_worry
+
+    with shared.platform() as platform:
+        worry = reason_to_worry(platform.parts.processor, what, platform.open_day())
+    shared.object({"worker": what, "healthy": worry is None, "why": worry})
+    if worry is not None:
+        sys.exit(1)
+
+
+@worker.command()
 @pass_shared
 def step(shared: Context) -> None:
     """Apply records as Kafka brings them: views, warnings, positions. Several share the partitions.

@@ -6,7 +6,7 @@ A partner can do two things: write `in.<org>`, and read `refused.<org>` in consu
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from kafka.errors import TopicAlreadyExistsError
 
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.orchestration.data_folder import write_private
-from woonketen.streams.kafka_link import Link, kafka_told
+from woonketen.streams.kafka_link import Link, kafka_told, knock
 
 HOUR = 3600 * 1000
 KEPT_DAYS = 30
@@ -59,6 +59,7 @@ REFUSED = INBOX
 
 @contextmanager
 def admin(link: Link) -> Iterator[Any]:
+    knock(link)
     with kafka_told(link):
         client = KafkaAdminClient(**link.options())
         try:
@@ -71,11 +72,19 @@ def admin(link: Link) -> Iterator[Any]:
 
 
 def prepare(link: Link, partitions: int) -> list[dict[str, Any]]:
-    """The topic `events`, made or found as it must be; returns what stands there. Raises `ConfigurationError` for
-    another number of partitions or other settings: they are never changed under data that is there."""
+    """The topic `events`, made or found as it must be; returns what stands there. Raises `ConfigurationError` as
+    `check` does."""
     with admin(link) as client:
         _make(client, {link.events: partitions}, FOR_EVER)
-        found = describe(client, link.events)
+        return [check(client, link, partitions)]
+
+
+def check(client: Any, link: Link, partitions: int) -> dict[str, Any]:
+    """What stands there. Raises `ConfigurationError` where it is missing, has another number of partitions or other
+    settings: they are never changed under data that is there."""
+    if link.events not in client.list_topics():
+        raise ConfigurationError(f"There is no topic {link.events}.", "Run `woonketen init`.")
+    found = describe(client, link.events)
     if found["partitions"] != partitions:
         raise ConfigurationError(
             f"The topic {link.events} has {found['partitions']} partitions; this installation has {partitions}.",
@@ -91,7 +100,19 @@ def prepare(link: Link, partitions: int) -> list[dict[str, Any]]:
         raise ConfigurationError(
             f"The topic {link.events} takes a record that only one broker has.", "Set min.insync.replicas=2 on it."
         )
-    return [found]
+    return found
+
+
+def too_short(client: Any, link: Link, orgs: Iterable[str], hours: int) -> list[str]:
+    """Topics of partners that keep what was admitted for a shorter time than lies between two backups."""
+    there = set(client.list_topics())
+    found = []
+    for topic in (link.inbox(org) for org in orgs):
+        if topic in there:
+            kept = int(describe(client, topic)["settings"]["retention.ms"])
+            if kept >= 0 and kept < hours * HOUR:
+                found.append(topic)
+    return found
 
 
 def describe(client: Any, topic: str) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def web_config(
             "The demo's sign-in lets anybody be anybody, so it listens on this machine only.",
             "Leave --host and `url` out, or leave --demo out and name a provider with `oidc_issuer`.",
         )
-    if not demo and not url.startswith("https://") and not is_loopback(urlsplit(url).hostname or ""):
+    within = is_loopback(host) and is_loopback(urlsplit(url).hostname or "")
+    if not within and not url.startswith("https://"):
         raise ConfigurationError("People's data go over TLS only.", 'Give `url = "https://…"` of the proxy before it.')
     return WebConfig(
         url=url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,6 @@ import msgspec
 from woonketen.contracts import consent
 from woonketen.contracts.catalogue import PREFIX, TYPES
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.contracts.policy import DERIVED
 from woonketen.contracts.recipient import PURPOSE_OF
 from woonketen.contracts.records import PLATFORM
 from woonketen.orchestration import export
@@ -37,7 +37,7 @@ RECORDED: Mapping[str, str] = {
     "contact_attempted": "contact.attempted",
 }
 RECORDERS = ("coach", "casusregisseur")
-_MARKED = 200
+_MARKED, _KEPT_SECONDS = 200, 60.0
 OBJECTIONS = ("early_signalling", "warnings")
 _FORMS = uuid.UUID("5a0b9c1e-0d9a-4c3b-8a55-6e7d1f0c2b3a")
 
@@ -47,17 +47,34 @@ class PlatformDesks:
 
     def __init__(self, platforms: Platforms) -> None:
         self._platforms = platforms
+        self._templates = Templates()
 
     @contextmanager
     def open(self, session: Session) -> Iterator[Desk]:
         with self._platforms.hold() as platform:
-            platform.rights.check_glass(session.user)
-            yield PlatformDesk(platform, session)
+            if session.glass:
+                platform.rights.check_glass(session.user)
+            yield PlatformDesk(platform, session, self._templates)
+
+
+class Templates:
+    """Links to the organisations' own systems; asked again after a minute, since they hardly ever change."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+        self._until = 0.0
+
+    def of(self, platform: Platform, org: str) -> str | None:
+        if time.monotonic() > self._until or org not in self._known:
+            self._known = {each.org: each.subject_url for each in platform.admission.organisations()}
+            self._until = time.monotonic() + _KEPT_SECONDS
+        return self._known.get(org)
 
 
 class PlatformDesk:
-    def __init__(self, platform: Platform, session: Session) -> None:
+    def __init__(self, platform: Platform, session: Session, templates: Templates | None = None) -> None:
         self._platform, self._session = platform, session
+        self._templates = templates or Templates()
         self._user: User = session.user
         self._owner = platform.parts.owner
 
@@ -85,6 +102,7 @@ class PlatformDesk:
             [Line(row_id, row, _link(template, row)) for row_id, row in rows],
             total,
             rows[0][1]["as_of"] if rows else None,
+            mark_of({row_id: listing.print_of(row) for row_id, row in rows}),
         )
 
     def row(self, view: str, row_id: str) -> Line | None:
@@ -94,11 +112,18 @@ class PlatformDesk:
     def table(self, view: str) -> Sequence[Mapping[str, Any]]:
         return self._platform.view(view, self._user)
 
-    def mark(self, view: str) -> str:
-        return mark_of(listing.prints(self._owner, self._user, view))
-
-    def changed(self, view: str, mark: str) -> int:
-        return differing(mark, mark_of(listing.prints(self._owner, self._user, view)))
+    def changed(self, view: str, ask: Ask, mark: str) -> int:
+        now = listing.prints(
+            self._owner,
+            self._user,
+            view,
+            filters=ask.filters,
+            sort=ask.sort,
+            find=ask.find,
+            first=(max(1, ask.page) - 1) * ask.size,
+            size=ask.size,
+        )
+        return differing(mark, mark_of(now))
 
     # --- warnings ---
 
@@ -174,9 +199,10 @@ class PlatformDesk:
                 c for each in lines if each.state == "granted" and each.recipient == role for c in each.categories
             }
             waits = {
-                DERIVED.get(category, category)
+                "overview" if rule.when == "overview" else category
                 for category, each in rules.items()
-                if any(rule.state == "C" for rule in each)
+                for rule in each
+                if rule.state == "C"
             }
             if waits - granted:
                 found.append(Offer(role, purpose, sorted(waits - granted)))
@@ -241,8 +267,7 @@ class PlatformDesk:
         return next((each for each in self._platform.admission.organisations() if each.org == self._user.org), None)
 
     def _template(self) -> str | None:
-        organisation = self._organisation()
-        return None if organisation is None else organisation.subject_url
+        return self._templates.of(self._platform, self._user.org)
 
 
 def _event(source: str, event_id: str, short: str, subject: str, data: Mapping[str, Any]) -> bytes:
@@ -272,7 +297,7 @@ def mark_of(prints: Mapping[str, str]) -> str:
     """Four letters a row; of a long list only whether it is the same, so that it fits an address.
 
     >>> mark_of({"01": "aaaabbbb", "02": "ccccdddd"})
-    '4dd3e9c0'
+    '3fcd4dbc'
     """
     rows = sorted(
         hashlib.blake2b(f"{row_id} {told}".encode(), digest_size=2).hexdigest() for row_id, told in prints.items()

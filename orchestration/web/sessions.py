@@ -29,6 +29,7 @@ _TRUST_SECONDS = 15.0
 _TOUCH = timedelta(seconds=60)
 _FOUND = (
     "SELECT s.purpose, s.signed_in_at, s.until, s.seen_at, v.previous,"
+    " EXISTS (SELECT FROM gate.glass g WHERE g.rolname = s.rolname AND g.until > now()),"
     " u.rolname, u.org, u.role, u.worker, u.districts, u.ref"
     " FROM web.session s LEFT JOIN web.visit v ON v.rolname = s.rolname"
     " LEFT JOIN gate.viewer u ON u.rolname = s.rolname WHERE s.token = %b"
@@ -69,7 +70,7 @@ class DatabaseSessions:
             row = connection.execute(_FOUND, [hashed(token)]).fetchone()
             if row is None:
                 return None
-            purpose, signed_in_at, until, seen_at, previous, *viewer = row
+            purpose, signed_in_at, until, seen_at, previous, glass, *viewer = row
             now = datetime.now(UTC)
             user = _user(*viewer)
             if user is None or now >= until or now - seen_at > timedelta(seconds=self._limits.idle_seconds):
@@ -86,6 +87,7 @@ class DatabaseSessions:
             until=until,
             key=hashed(token),
             previous=previous,
+            glass=glass,
             demo=self._demo,
         )
 

@@ -38,7 +38,7 @@ START, BACK, OUT = "/aanmelden", "/aanmelden/terug", "/afmelden"
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]
 _MINUTES = timedelta(minutes=10)
 _SECONDS = 10.0
-_KEEP_SECONDS = 600.0
+_KEEP_SECONDS, _FORCED_SECONDS = 600.0, 5.0
 _LEEWAY = 30
 
 
@@ -54,6 +54,7 @@ class Client:
         self._back = config.url + BACK
         self._lock = threading.Lock()
         self._kept: tuple[float, dict[str, Any], KeySet] | None = None
+        self._forced_at = -_FORCED_SECONDS
 
     @property
     def there(self) -> bool:
@@ -157,8 +158,11 @@ class Client:
         with self._lock:
             kept = self._kept
             age = time.monotonic() - kept[0] if kept else _KEEP_SECONDS
-            if kept and age < (5.0 if fresh else _KEEP_SECONDS):  # not at every bad token
+            forced = fresh and time.monotonic() - self._forced_at >= _FORCED_SECONDS  # not at every bad token
+            if kept and age < _KEEP_SECONDS and not forced:
                 return kept[1], kept[2]
+            if forced:
+                self._forced_at = time.monotonic()
             try:
                 with httpx2.Client(timeout=_SECONDS) as http:
                     told = (

@@ -42,6 +42,8 @@ def address(asked: Ask) -> Callable[..., str]:
         told: dict[str, Any] = dict(asked.filters)
         if asked.sort:
             told["volgorde"] = asked.sort
+        if asked.page > 1:
+            told["blad"] = asked.page
         told |= changed
         return "/" + ("?" + urlencode(told) if told else "")
 

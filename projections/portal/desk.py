@@ -42,11 +42,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """`total` rows answer the question; `lines` are those of the page. `as_of`: the last closed day."""
+    """`total` rows answer the question; `lines` are those of the page. `as_of`: the last closed day. `mark`: what the
+    lines look like now, in a few letters, for `changed`."""
 
     lines: Sequence[Line]
     total: int
     as_of: date | None = None
+    mark: str = ""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -99,12 +101,8 @@ class Desk(Protocol):
         """All rows of a view without residents' ids: `complex`, `looks`, the steward's."""
         ...
 
-    def mark(self, view: str) -> str:
-        """What the list looks like now, in a few letters, for `changed`. Not a look: it tells nothing."""
-        ...
-
-    def changed(self, view: str, mark: str) -> int:
-        """How many rows are new or otherwise since `mark`. Not a look."""
+    def changed(self, view: str, ask: Ask, mark: str) -> int:
+        """How many lines of that part are new or otherwise since `mark`. Not a look: it tells nothing of anybody."""
         ...
 
     # --- warnings ---

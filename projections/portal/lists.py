@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Form, Request
 from starlette.concurrency import run_in_threadpool
@@ -20,10 +21,17 @@ from woonketen.projections.portal.session import Session
 
 router = APIRouter()
 
-HEADED = frozenset(
-    {"resident", "programme", "warnings", "plan_actions", "parties", "own_actions", "corrected", "not_shared"}
-)
-"""Fields of a row that its page shows in a place of their own; the others follow in the view's order."""
+HEADED = frozenset({"resident", "programme", "warnings", "corrected", "not_shared", "as_of", "feeds_silent"})
+"""Fields of a row that stand in a place of their own."""
+FIRST: Mapping[str, tuple[str, ...]] = {
+    "coach": ("intake", "plan_actions"),
+    "casusregisseur": ("parties", "plan_actions", "intake"),
+    "wijkteam": ("involved",),
+    "corporatie": (),
+    "zorgaanbieder": ("referrals_in", "move", "own_actions", "place"),
+}
+LAST: Mapping[str, tuple[str, ...]] = {"corporatie": ("own_actions",)}
+"""What stands before, and after, the fields that follow in the view's order: as the screen's questions come."""
 RECORDING = "coach"
 
 
@@ -48,7 +56,7 @@ def _list(request: Request, session: Session, desk: Desk, ask: Ask, part: Part) 
         filters=FILTERS[view],
         sorts=list(SORTS[view]),
         query=asking.address(ask),
-        marks=desk.mark(view),
+        marks=part.mark,
         previous=desk.previous(),
         today=today,
     )
@@ -75,8 +83,10 @@ def fresh(
     if session.user.role not in asking.VIEWS:
         raise Missing
     with desk_of(request, session) as desk:
-        count = desk.changed(session.user.role, lijst)
-    return page(request, "nieuw.html", session, count=count, back=asking.own_address(vraag))
+        back = asking.own_address(vraag)
+        asked = asking.ask(session.user.role, dict(parse_qsl(back.partition("?")[2])))
+        count = desk.changed(session.user.role, asked, lijst)
+    return page(request, "nieuw.html", session, count=count, back=back)
 
 
 @router.get("/dossier/{row}")
@@ -130,10 +140,13 @@ def _dossier(
     wrong: Mapping[str, str] | None = None,
     given: Mapping[str, str] | None = None,
 ) -> Response:
+    first, last = FIRST[session.user.role], LAST.get(session.user.role, ())
     shown: dict[str, Any] = {
         "view": session.user.role,
         "line": line,
-        "rest": [name for name in line.data if name not in HEADED and name not in ("as_of", "feeds_silent")],
+        "first": first,
+        "last": last,
+        "rest": [name for name in line.data if name not in HEADED and name not in (*first, *last)],
         "entries": timeline.entries(line.data),
         "today": desk.today(),
         "channels": [(code, codes.label("channel", code)) for code in codes.ordered("channel")],

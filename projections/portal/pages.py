@@ -45,11 +45,6 @@ class Persona(msgspec.Struct, frozen=True):
     question: str | None = None
 
 
-def sign_in_page(request: Request, start: str, why: str | None = None) -> HTMLResponse:
-    """`start`: the path that leads to the provider. `why`: `ended`, `failed` or `unknown`, said above it."""
-    return rendering.page(request, "aanmelden.html", start=start, why=why)
-
-
 def personas_page(
     request: Request, personas: Sequence[Persona], action: str, hidden: Mapping[str, str]
 ) -> HTMLResponse:

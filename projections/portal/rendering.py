@@ -97,7 +97,7 @@ def translations(lang: str) -> NullTranslations:
 
 def say(request: Request, text: str, **values: str) -> str:
     """A sentence in the visitor's language."""
-    told: str = environment(language(request)).globals["gettext"](text)  # type: ignore[operator]
+    told = translations(language(request)).gettext(text)
     return told % values if values else told
 
 

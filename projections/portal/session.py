@@ -31,7 +31,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """`user`: as our own table has the person at this request. `purpose`: None until it was asked for. `csrf`: goes
     into every form. `previous`: the day that was open at the visit before this one. `key` names the row and is no
-    secret. `bearer`: a token of the provider, no browser. `demo`: people are invented, and every page says so."""
+    secret. `glass`: whether a break-glass may be open. `bearer`: a token of the provider, no browser. `demo`: people
+    are invented, and every page says so."""
 
     user: User
     purpose: str | None
@@ -40,6 +41,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     key: bytes
     previous: date | None = None
+    glass: bool = True
     bearer: bool = False
     demo: bool = False
 

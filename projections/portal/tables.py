@@ -17,7 +17,7 @@ from woonketen.projections.portal.session import Session
 
 router = APIRouter()
 
-SIZE = 50
+SIZE = 25
 NUMBERS = frozenset(
     {"accepted_24h", "refused_24h", "parked", "quarantined", "lag", "dwellings", "nuisance_per_100", "rows", "keys",
      "leases_ending_180d"}

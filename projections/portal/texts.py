@@ -1,6 +1,6 @@
 """All sentences of the pages, as they stand in templates and routes; and the catalogues of the other languages.
 
-    python -m woonketen.projections.portal.texts    # adds what is new to translations/*.po, with an empty translation
+python -m woonketen.projections.portal.texts    # adds what is new to translations/*.po, with an empty translation
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def missing(language: str) -> list[Text]:
     """What has no translation, or no longer stands anywhere."""
     catalogue, known = _catalogue(language), texts()
     lacking = [each for each in known if not _translated(catalogue, each)]
-    gone: list[Text] = [message.id for message in catalogue if message.id and message.id not in known]
+    gone = [each for each in _told(catalogue) if each not in known]
     return lacking + gone
 
 
@@ -43,7 +43,7 @@ def _texts() -> Iterator[Text]:
 
 
 def _of(path: Path, method: str, options: dict[str, str]) -> Iterator[Text]:
-    found = extract(method, BytesIO(path.read_bytes()), KEYWORDS, options=options)  # type: ignore[arg-type]
+    found = extract(method, BytesIO(path.read_bytes()), KEYWORDS, options=options)
     for _, text, *_ in found:
         yield text
 
@@ -56,9 +56,14 @@ def _catalogue(language: str) -> Catalog:
         return read_po(lines, locale=language)
 
 
+def _told(catalogue: Catalog) -> list[Text]:
+    found = [message.id for message in catalogue if message.id]
+    return [each if isinstance(each, str) else tuple(each) for each in found]
+
+
 def _translated(catalogue: Catalog, text: Text) -> bool:
     message = catalogue.get(text)
-    told = message.string if message else ""
+    told = (message.string if message else "") or ""
     return bool(told) and (isinstance(told, str) or all(told))
 
 
@@ -72,11 +77,11 @@ def main() -> None:
         for text in known:
             if not catalogue.get(text):
                 catalogue.add(text)
-        for message in list(catalogue):
-            if message.id and message.id not in known:
-                catalogue.delete(message.id)
+        for text in _told(catalogue):
+            if text not in known:
+                catalogue.delete(text)
         with _path(language).open("wb") as out:
-            write_po(out, catalogue, width=0, omit_header=False, sort_output=True)
+            write_po(out, catalogue, width=0, sort_output=True)
         sys.stdout.write(f"{language}: {len(known)} texts, {len(missing(language))} without a translation\n")
 
 

@@ -19,11 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 HERE = Path(__file__).parent / "static"
-COMPONENTS = (
-    "alert", "button", "button-group", "checkbox", "document", "fieldset", "form-field", "form-label", "heading-1",
-    "heading-2", "heading-3", "link", "paragraph", "radio-button", "select", "skip-link", "surface", "table", "textbox",
-    "unordered-list",
-)  # fmt: skip
+COMPONENTS = ("button", "document", "select", "textbox")
 PACKAGES = {
     "utrecht": ("@utrecht/component-library-css", "9.0.4", "EUPL-1.2", "LICENSE.md"),
     "voorbeeld": ("@nl-design-system-unstable/voorbeeld-design-tokens", "7.4.1", "EUPL-1.2", "LICENSE.md"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from woonketen.contracts import codes
+from woonketen.contracts import codes, indicators
 from woonketen.projections.portal import asking
 from woonketen.projections.portal.asked import Here, Missing, desk_of
 from woonketen.projections.portal.desk import Desk
@@ -44,10 +45,10 @@ def _shown(
     request: Request, session: Session, desk: Desk, warning: str, bij: str, *, said: bool = False, unsaid: bool = False
 ) -> Response:
     known = asking.warning_id(warning)
-    told = None if known is None else desk.explain(known)
+    row, name = asking.row_id(bij), _list(session)
+    told = None if known is None else desk.explain(known) or _bare(desk, session, known, row)
     if told is None:
         raise Missing
-    row, name = asking.row_id(bij), _list(session)
     return page(
         request,
         "signaal.html",
@@ -60,6 +61,18 @@ def _shown(
         said=said,
         unsaid=unsaid,
     )
+
+
+def _bare(desk: Desk, session: Session, warning: str, row: str | None) -> Mapping[str, Any] | None:
+    """Of a warning that this person sees without its reasons: what the row itself says."""
+    view = session.user.role
+    line = desk.row(view, row) if row is not None and view in asking.VIEWS else None
+    found = next((each for each in (line.data.get("warnings") or () if line else ()) if each["id"] == warning), None)
+    if found is None:
+        return None
+    rule = indicators.shipped().indicators.get(found["indicator"])
+    unsaid = dict.fromkeys(("action", "closes_when", "closed_on", "rule", "rule_version", "evidence", "gaps"))
+    return {"label": rule.label if rule else found["indicator"], **unsaid, **found}
 
 
 def _list(session: Session) -> str:

@@ -25,6 +25,7 @@ from woonketen.streams.show import (
 )
 from woonketen.streams.show.case import NOTHING, Case, Pair
 from woonketen.streams.show.complex import Contribution, complexes, contributions
+from woonketen.streams.show.programma import pilots
 from woonketen.streams.show.wake import next_change, today
 from woonketen.streams.world import World
 
@@ -56,6 +57,7 @@ def shown(
         rows=[row for _, row in pairs],
         warnings=_warning_rows(case, pairs),
         contributions=contributions(counted, day, world),
+        pilots=pilots(counted, day, world),
         judge_on=judge_on,
         show_on=next_change(whenever, day, world, gone, case.tonight),
     )

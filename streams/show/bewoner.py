@@ -18,6 +18,7 @@ from woonketen.streams.episodes import ANSWER_WITHIN
 from woonketen.streams.show.case import Case, Look, Pair
 from woonketen.streams.show.guidance import coach_of
 from woonketen.streams.show.lines import action_lines, arrears, intake_line, notice_window, warnings
+from woonketen.streams.show.programma import pilots
 from woonketen.streams.world import World
 
 GROUNDS = {
@@ -56,7 +57,7 @@ def _current(case: Case, look: Look, shown: Iterable[Pair]) -> dict[str, Any]:
         "ladder_step": ladder.step if ladder else None,
         "intake": intake_line(look, situation=True),
         "arrears_level": level,
-        "who_sees_what": who_sees_what(case, shown),
+        "who_sees_what": [*who_sees_what(case, shown), *steering_group(case)],
         "consents": [
             ConsentLine(
                 recipient=each.recipient,
@@ -93,6 +94,23 @@ def who_sees_what(case: Case, shown: Iterable[Pair]) -> list[SeenBy]:
             )
         )
     return lines
+
+
+def steering_group(case: Case) -> list[SeenBy]:
+    """The line without a number that the steering group has in view, where an agreement names evaluation."""
+    enrolment = case.enrolment
+    if enrolment is None or not any(
+        each.programme == enrolment.programme and enrolment.org in each.orgs and "evaluation" in each.purposes
+        for each in case.world.in_force(case.day)
+    ):
+        return []
+    lines = pilots(case.facts, case.day, case.world)
+    if not lines:
+        return []
+    housed = any(each.housed_on is not None for each in lines)
+    names = ["enrolment", "phase", *(["lease"] if housed else [])]
+    recipient, fields = codes.label("role", "programma"), sorted(codes.label("category", each) for each in names)
+    return [SeenBy(recipient=recipient, fields=fields, ground=GROUNDS["S"])]
 
 
 def _categories(look: Look) -> set[str]:

@@ -70,7 +70,8 @@ class Case:
     a row but through a `Look`, or through a derived value whose own category is open."""
 
     def __init__(self, facts: Facts, ref: bytes, day: date, world: World, gone: Facts) -> None:
-        facts = facts if facts.memo else facts.remembering(Memo())
+        self._memo = facts.memo or Memo()
+        facts = facts.remembering(self._memo)
         self.facts, self.ref, self.day, self.world, self.gone = facts, ref, day, world, gone
         self._looks: dict[Recipient, Look] = {}
         self._told_by: dict[str, set[str]] = {}
@@ -88,7 +89,7 @@ class Case:
         return found
 
     def _looked(self, to: Recipient) -> Look:
-        view = sight(to, self.facts, self.day, self.world)
+        view = self._memo.make(_sight, self.facts, to, self.day, self.world)
         ended = to.role != "bewoner" and (view.flagged_away or (self.over and to.role in OUTLIVES))
         seen = visible(self.facts, view)
         if ended:
@@ -207,6 +208,10 @@ class Case:
 
 OUTLIVES = frozenset({"corporatie", "zorgaanbieder"})
 """Roles whose own facts stay in view after the enrolment."""
+
+
+def _sight(facts: Facts, to: Recipient, day: date, world: World) -> Sight:
+    return sight(to, facts, day, world)
 
 
 def _own(facts: Facts, org: str) -> Facts:

@@ -4,7 +4,7 @@
 
 A town's two years are made and fed day by day. Then: reading, decrypting and decoding all events alone; the rebuild;
 the rebuild that judges every evening again; the same for smaller towns; a day on which nobody is due; the live way;
-a view read with the rules of the database and without.
+the web server; a view read with the rules of the database and without.
 Nothing is asserted. The figures are printed and, as JSON, written to `bench-out/`.
 """
 
@@ -23,6 +23,7 @@ from bench.reading import reading  # noqa: E402
 from bench.report import Report, machine  # noqa: E402
 from bench.starting import demo_time, help_time  # noqa: E402
 from bench.towns import PER_RESIDENT, quiet_day, smaller, town  # noqa: E402
+from bench.web import web  # noqa: E402
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
         rates(made, report, f"at {arguments.events:,} events", verify=True)
         growth(report)
         live(made, report, arguments.residents)
+        web(made, report, arguments.residents)
     quiet_day(report, 10_000)
     reading(report, 10_000)
     demo_time(report)

@@ -55,11 +55,11 @@ def live(made: Office, report: Report, residents: int) -> None:
         report.line("live: 500 events/s, receipt to visible row, 99th percentile", late, f"{1000 * late:.1f} ms")
 
 
-def calls(subjects: list[str], events: int, key: str) -> Iterator[bytes]:
+def calls(subjects: list[str], events: int, key: str, org: str = GI) -> Iterator[bytes]:
     on = FIRST_DAY + timedelta(days=DAYS)
     for number in range(events):
         data = {"occurred_on": on.isoformat(), "channel": "phone", "reached": number % 3 == 0}
-        event = envelope(GI, "contact.attempted", f"{key}{number}", on, data, subjects[number % len(subjects)])
+        event = envelope(org, "contact.attempted", f"{key}{number}", on, data, subjects[number % len(subjects)])
         yield json.dumps(event).encode()
 
 

@@ -2,9 +2,10 @@
 
     python tests/bench/scaled.py [--events N] [--residents N] [--quick] [--out FOLDER]
 
-A town is made on the embedded engine and its log moved to Kafka. Then: the rebuild from either, with one process and
-with two; Faust by itself, doing nothing, and with the agent that one would write first; the live tail; one to six
-workers; and 500 events a second from a partner's producer to a visible row. Nothing is asserted.
+A town is made on the embedded engine, with a dense history behind it, and its log moved to Kafka. Then: the rebuild
+from either, with one process and with two; Faust by itself, doing nothing, and with the agent that one would write
+first; the live tail; one to six workers; and 500 events a second from a partner's producer to a visible row. Nothing is
+asserted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -33,7 +34,7 @@ from bench.bench import parse
 from bench.live import calls
 from bench.report import Report, machine
 from bench.towns import PER_RESIDENT, town
-from chaos.office import Office
+from chaos.office import Office, wait_for
 from chaos.scaled import ScaledOffice, end
 from chaos.town import GI
 
@@ -55,9 +56,11 @@ def scaled(report: Report, events: int, residents: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="wk-kafka-") as folder,
         running(Path(folder) / "kafka") as broker,
-        town(events, residents, report) as plain,
+        town(min(events, 20_000), min(residents, 200), report) as plain,
     ):
+        residents = min(residents, 200)
         with plain.platform() as platform:
+            history(platform, events, residents)
             embedded = {n: rebuilt(platform, n) for n in (1, 2)}
         made = moved(plain, broker)
         with made.platform() as platform:
@@ -65,9 +68,18 @@ def scaled(report: Report, events: int, residents: int) -> None:
                 show_rebuild(report, rate, rebuilt(platform, n), n)
         ratio = report.figures["rebuild from Kafka, 2 processes"] / report.figures["rebuild from Kafka, 1 process"]
         report.line("rebuild from Kafka: two processes against one", ratio, f"{ratio:.2f} times")
-        tail(made, report, residents)
-        many(made, report, residents)
-        steady(made, report, residents)
+        with made.sql():  # the server stays
+            tail(made, report, residents)
+            many(made, report, residents)
+            steady(made, report, residents)
+
+
+def history(platform: Platform, events: int, residents: int) -> None:
+    subjects = [f"G-{number:06d}" for number in range(residents)]
+    for start in range(0, events, 20_000):
+        lines = calls(subjects, min(20_000, events - start), f"history{start}")
+        list(platform.ingest(GI, io.BytesIO(b"\n".join(lines)), "cloudevents"))
+    platform.run(until_idle=True)
 
 
 def moved(plain: Office, broker: Broker) -> ScaledOffice:
@@ -99,19 +111,23 @@ def show_rebuild(report: Report, embedded: float, kafka: float, n: int) -> None:
 # --- the live tail ----------------------------------------------------------------------------------------------------
 
 
-def backlog(made: ScaledOffice, events: int, residents: int, key: str) -> None:
-    """As dense as a town's whole history, in Kafka and not applied."""
+def backlog(made: ScaledOffice, events: int, residents: int, key: str, *, sent: bool = True) -> None:
+    """As dense as a town's whole history, in Kafka (`sent`) or on its way there, and not applied."""
     subjects = [f"G-{number:06d}" for number in range(residents)]
     Random(key).shuffle(subjects)
     dense = subjects[: max(12, events // PER_RESIDENT)]
     with made.platform() as platform:
         list(platform.ingest(GI, io.BytesIO(b"\n".join(calls(dense, events, key))), "cloudevents"))
-        link = platform.parts.link
-        assert link is not None
-        with admitting(platform.parts, link, lambda _: None, doors=False) as both:
-            while unsent(platform):
-                both.check()
-                time.sleep(0.02)
+        if sent:
+            relay(platform, lambda: not unsent(platform))
+
+
+def relay(platform: Platform, done: Callable[[], bool]) -> None:
+    assert platform.parts.link is not None
+    with admitting(platform.parts, platform.parts.link, lambda _: None, doors=False) as both:
+        while not done():
+            both.check()
+            time.sleep(0.005)
 
 
 def unsent(platform: Platform) -> int:
@@ -152,7 +168,7 @@ def tail(made: ScaledOffice, report: Report, residents: int) -> None:
     report.line("Faust delivering, doing nothing", idle, f"{idle:,.0f} events/s")
     naive = alone(made, link, "naive", min(records, 10_000))
     report.line("a Faust agent that upserts each event by itself", naive, f"{naive:,.0f} events/s")
-    backlog(made, max(5_000, min(50_000, records // 4)), residents, "tail")
+    backlog(made, 30_000, residents, "tail")
     rate, _ = shown(made, 1)
     report.line("live tail through Faust, all views", rate, f"{rate:,.0f} events/s")
     report.line("live tail against Faust doing nothing", rate / idle, f"{rate / idle:.2f}")
@@ -169,15 +185,40 @@ def alone(made: ScaledOffice, link: Link, kind: str, events: int) -> float:
 
 
 def many(made: ScaledOffice, report: Report, residents: int) -> None:
+    """All are there and have their partitions when the records begin to come."""
     for workers in range(1, 7):
-        backlog(made, 12_000, residents, f"many{workers}")
-        rate, told = shown(made, workers)
-        each = sorted(told.values(), reverse=True)
+        backlog(made, 12_000, residents, f"many{workers}", sent=False)
+        rate, told = shared(made, workers)
+        each = sorted(told, reverse=True)
         report.line(
             f"{workers} worker{'s' * (workers > 1)} on 6 partitions",
             rate,
             f"{rate:,.0f} events/s, records of each: {each}",
         )
+
+
+def shared(made: ScaledOffice, workers: int) -> tuple[float, list[int]]:
+    with psycopg.connect(made.dsn(), autocommit=True) as connection, made.platform() as platform:
+        connection.execute("DELETE FROM log.worker")
+        before = sum(last for *_, last in connection.execute(STATE).fetchall())
+        running_ = [made.worker() for _ in range(workers)]
+
+        def ready() -> bool:
+            rows = connection.execute("SELECT partitions FROM log.worker").fetchall()
+            return len([1 for (each,) in rows if each]) == workers and sum(len(each) for (each,) in rows) == 6
+
+        def level() -> bool:
+            return all(last >= upto for _, upto, last in connection.execute(STATE).fetchall())
+
+        wait_for(ready)
+        began = time.monotonic()
+        relay(platform, level)
+        seconds = time.monotonic() - began
+        done = sum(last for *_, last in connection.execute(STATE).fetchall()) - before
+        time.sleep(2.5)  # each tells what it did
+        told = [applied for (applied,) in connection.execute("SELECT applied FROM log.worker").fetchall()]
+        end(running_)
+    return done / seconds, told
 
 
 # --- from a partner's send to a visible row ---------------------------------------------------------------------------
@@ -194,7 +235,7 @@ def steady(made: ScaledOffice, report: Report, residents: int, rate: int = 500, 
     lines = list(calls(subjects, rate * seconds, "steady"))
     sent: dict[int, float] = {}
     waits: list[float] = []
-    workers = [made.worker("admission"), made.worker(), made.worker()]
+    workers = [made.worker("admission"), made.worker()]
     producer = KafkaProducer(**link.options(), linger_ms=1)
     first = producer.send(link.inbox(GI), value=lines[0]).get(30).offset
     with watching(made, link, first, sent, waits) as settled:

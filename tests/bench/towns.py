@@ -9,12 +9,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import islice
+from multiprocessing import get_context
 from typing import Any
 
 from bench.report import Report
 from chaos.office import Office, links, office
 from chaos.town import FIRST_DAY, GI, Sent, agreements, by_day, envelope, heartbeats, lives
 
+from woonketen.orchestration.rebuilding import Source, make_worker
+
+PROCESSES = 2
 PER_RESIDENT = 100
 DAYS = 730
 SPREAD = 240
@@ -66,11 +70,26 @@ def feed(platform: Any, sent: Iterable[Sent], last: date) -> dict[str, int]:
             for receipt in platform.ingest(org, io.BytesIO(b"\n".join(map(linked, lines))), "cloudevents"):
                 counts[receipt.status] = counts.get(receipt.status, 0) + 1
         if day - shown >= timedelta(days=180):
-            platform.run(until_idle=True)
+            show(platform)
             shown = day
     platform.close_days(closed + timedelta(days=1), last)
-    platform.run(until_idle=True)
+    show(platform)
     return counts
+
+
+def show(platform: Any) -> None:
+    """The live step, in two processes by partition: it is not what is measured here, and a million events take long."""
+    parts = platform.parts
+    source = Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts)
+    partitions = platform.admission.settings().partitions
+    with get_context("spawn").Pool(PROCESSES) as pool:
+        pool.starmap(show_part, [(source, partitions, part) for part in range(PROCESSES)])
+    platform.run(until_idle=True)  # what a merge moved from one to the other
+
+
+def show_part(source: Source, partitions: int, part: int) -> None:
+    with make_worker(source, partitions) as worker:
+        worker.run(until_idle=True, only=range(part, partitions, PROCESSES))
 
 
 def quiet_day(report: Report, residents: int, days: int = 100) -> None:

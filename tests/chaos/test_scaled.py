@@ -22,6 +22,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from chaos.office import live, opened_office, wait_for
@@ -35,12 +36,12 @@ from woonketen.contracts.errors import Unreachable, WoonketenError
 from woonketen.orchestration.kafka.broker import Broker, running
 from woonketen.orchestration.moving import send
 from woonketen.streams.kafka_link import link_of
-from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.log_pg import SCALED, PostgresLog
 from woonketen.streams.vault import PostgresVault
 
 FAULTS = int(os.environ.get("WOONKETEN_TEST_FAULTS", "0")) or 20
 SEED = int(os.environ.get("WOONKETEN_TEST_SEED", "0")) or random.randrange(1, 10**6)
-RESIDENTS, WEEKS = 10, 4
+RESIDENTS, WEEKS = 8 + FAULTS // 5, 4
 LAST = FIRST_DAY + timedelta(days=7 * WEEKS - 1)
 PLANTED = str(Path(__file__).parent / "planted")
 SESSION_SECONDS = 3.0  # as `planted` sets it
@@ -93,6 +94,7 @@ class Region:
     stopped: list[tuple[float, int]] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     codes: list[int] = field(default_factory=list)
+    slow: bool = False
 
     # --- processes ---
 
@@ -207,13 +209,14 @@ class Region:
         self.stopped.clear()
 
     def double(self) -> None:
-        """What was delivered comes again, and something that nobody of ours wrote."""
+        """What was delivered comes again, once whole and once damaged, and something that nobody of ours wrote."""
         with self.office.sql() as connection:
             vault = PostgresVault(connection, self.office.keys())
             log = PostgresLog(connection, vault)
             some = [record for p in log.ends() for record in log.read(p, self.rng.randrange(20), 10)]
         with suppress(WoonketenError):
-            send(link_of(self.office.settings), some)
+            damaged = [msgspec.structs.replace(record, sealed=b"damaged") for record in some]
+            send(link_of(self.office.settings), [*some, *damaged])
             alien(self.office)
 
     def fill_quarantine(self) -> None:
@@ -227,6 +230,9 @@ class Region:
         time.sleep(self.rng.uniform(0.5, 1.5))
         with self.office.sql() as connection:
             connection.execute("DELETE FROM gate.quarantine WHERE error = 'Planted'")
+
+    def slow_down(self) -> None:
+        self.slow = True
 
     def inject(self) -> None:
         chosen, times = zip(*self.ways().items(), strict=True)
@@ -251,6 +257,7 @@ class Region:
             "one worker less": (self.scale_down, 2),
             "delivered twice, and an alien message": (self.double, 2),
             "the quarantine is full": (self.fill_quarantine, 1),
+            "a slow partner": (self.slow_down, 1),
         }
 
 
@@ -285,6 +292,15 @@ def codes(office: ScaledOffice) -> Links:
             return str(platform.issue_link(by, subject, org)["code"])
 
     return Links(issue)
+
+
+def deliver(made: Region, org: str, lines: list[bytes], linked: Links, receipts: Counter[str]) -> None:
+    """A slow partner sends one event at a time."""
+    slow, made.slow = made.slow, False
+    for part in [[line] for line in lines] if slow else [lines]:
+        tell(made, org, part, linked, receipts)
+        if slow:
+            time.sleep(made.rng.uniform(0, 0.3))
 
 
 def tell(made: Region, org: str, lines: list[bytes], linked: Links, receipts: Counter[str]) -> None:
@@ -336,13 +352,13 @@ def test_faults_of_all_kinds_change_nothing(
         parcels = [(day, org, lines) for day, files in by_day(sent) for org, lines in files.items()]
         linked = codes(made.office)
         closed = FIRST_DAY - timedelta(days=1)
-        late = [parcel for parcel in parcels if made.rng.random() < 0.1]  # a slow partner sends these once more, later
+        late = [parcel for parcel in parcels if made.rng.random() < 0.1]  # is sent once more at the end
         for number, (day, org, lines) in enumerate(parcels):
             made.wake()
             if (before := day - timedelta(days=1)) > closed:
                 close(made, closed + timedelta(days=1), before)
                 closed = before
-            tell(made, org, lines, linked, receipts)
+            deliver(made, org, lines, linked, receipts)
             while sum(made.faults.values()) * len(parcels) < FAULTS * (number + 1):
                 made.inject()
         for _, org, lines in late:
@@ -361,10 +377,10 @@ def test_faults_of_all_kinds_change_nothing(
                 print(f"  {times:4} {name}")
         told, seen = undisturbed
         assert verified["gaps"] == verified["changed"] == 0
-        assert made.codes == [0] * len(made.codes), "a worker that was asked to stop did not end well"
         assert events(made.office) == told
         assert views(made.office) == seen
         assert not receipts["refused"]
+        assert made.codes == [0] * len(made.codes), "a worker that was asked to stop did not end well"
         assert not made.office("quarantine", "list", "--json").rows
         assert "Traceback" not in (made.office.home / "step.log").read_text()
 
@@ -409,6 +425,23 @@ def test_a_resident_who_cannot_be_computed_holds_up_nobody(broker_behind: tuple[
         (aside,) = made.office("quarantine", "list", "--json").rows
         assert aside["what"] == "resident"
         replayed(made)
+
+
+def test_a_worker_whose_next_record_does_not_come_begins_again_and_waits(broker_behind: tuple[Broker, Proxy]) -> None:
+    with region(broker_behind, "missing-", 1) as made:
+        waiting_week(made, "SELECT 1")
+        with made.office.sql() as connection:
+            log = PostgresLog(connection, PostgresVault(connection, made.office.keys()), SCALED)
+            early = [record for p, upto in log.ends().items() for record in log.read(p, 1 if p else 0, upto)]
+        made.add_step()
+        send(link_of(made.office.settings), early)  # all but the very first
+        said = made.office.home / "step.log"
+        wait_for(lambda: "not the next one" in said.read_text())
+        assert made.office.lag() > 1
+        made.add_admission()
+        settled(made)
+        assert end([*made.steps, *made.admissions]) == [0, 0]
+        assert made.office("log", "verify", "--json").object["gaps"] == 0
 
 
 def test_a_wrong_password_is_a_sentence_and_a_broker_that_is_away_is_waited_for(

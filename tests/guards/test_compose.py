@@ -40,7 +40,8 @@ def test_it_keeps_the_schema_of_the_compose_specification() -> None:
 
 def test_every_service_that_the_scaled_set_up_needs_is_there() -> None:
     assert set(services()) == {
-        "db", "kafka", "init", "admission", "step", "clock", "portal", "keycloak", "dagster-web", "dagster-daemon",
+        "db", "kafka", "init", "admission", "step", "clock", "portal", "proxy", "keycloak",
+        "dagster-web", "dagster-daemon",
     }  # fmt: skip
     assert services()["step"]["deploy"]["replicas"] == 2
     assert not any("container_name" in each for each in services().values())  # it could not be scaled

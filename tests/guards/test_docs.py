@@ -55,7 +55,8 @@ def test_every_command_of_the_page_works_as_written(page: Path, folder: Path) ->
 
 
 def test_every_page_has_a_command_or_a_reason_to_have_none() -> None:
-    assert [page.name for page in PAGES if not commands(page)] in ([], ["wijkteam.md"])
+    # The one is for people without a terminal, the other about containers, which are not at hand in tests.
+    assert {page.name for page in PAGES if not commands(page)} <= {"wijkteam.md", "compose.md"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -64,6 +65,6 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "install", "check", "bench", "clean"])
+@pytest.mark.parametrize("target", ["demo", "test", "install", "check", "kafka", "bench", "clean"])
 def test_the_makefile_has_what_the_readme_names(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

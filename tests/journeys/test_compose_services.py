@@ -18,6 +18,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from wkcompose import ROOT, ours, services, with_defaults
 from wkpublish import publish
+from wktls import proxy
 
 from woonketen.orchestration.cluster import die_with_parent
 from woonketen.orchestration.kafka.jars import jars, java
@@ -34,7 +35,7 @@ class Place:
 
     def __init__(self, folder: Path, dsn: str, kafka: int) -> None:
         self.folder = folder
-        self.portal = free_port()
+        self.portal, self.proxy = free_port(), free_port()
         given = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
         (folder / "secrets" / "database").write_text(given.pop("password", ""))
         self.stands_for = {
@@ -42,7 +43,8 @@ class Place:
             "/run/secrets": str(folder / "secrets"),
             "postgresql://woonketen@db:5432/woonketen": make_conninfo("", **given),
             "kafka:9092": f"127.0.0.1:{kafka}",
-            ":8080": f":{self.portal}",
+            "127.0.0.1:8080": f"127.0.0.1:{self.portal}",
+            "https://localhost:8443": f"https://localhost:{self.proxy}",
         }
 
     def here(self, text: str) -> str:
@@ -155,6 +157,8 @@ def test_the_services_get_healthy_and_a_story_goes_through(place: Place, kafka: 
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert not place.healthy("step")
+    assert not place.healthy("admission")
     with ExitStack() as stack:
         running = {}
         for name in ("admission", "step", "clock", "portal"):
@@ -167,15 +171,15 @@ def test_the_services_get_healthy_and_a_story_goes_through(place: Place, kafka: 
                 )
         for name in ("admission", "step", "clock", "portal"):
             _wait(lambda name=name: place.healthy(name), *running.values())  # type: ignore[misc]
-        _story(place, kafka[1])
+        _story(place, kafka[1], stack.enter_context(proxy(place.proxy, place.portal, place.folder)))
         assert all(each.poll() is None for each in running.values())
         for each in running.values():
             each.send_signal(signal.SIGTERM)
         assert {name: each.wait(60) for name, each in running.items()} == dict.fromkeys(running, 0)
 
 
-def _story(place: Place, partners_port: int) -> None:
-    """The city delivers over Kafka, and once more over HTTP; its case lead sees the resident."""
+def _story(place: Place, partners_port: int, authority: Path) -> None:
+    """The city delivers over Kafka, and once more over HTTPS; its case lead sees the resident."""
     for arguments in (
         ["org", "add", CITY, "--kind", "gemeente", "--source", CITY_SOURCE, "--district", "WK019304"],
         ["user", "add", "regie-4", "--org", CITY, "--role", "casusregisseur", "--worker", "CL-4"],
@@ -201,7 +205,16 @@ def _story(place: Place, partners_port: int) -> None:
     assert publish("--make-key", "city.jwk", cwd=partner).returncode == 0
     done = place.run("admission", "org", "credentials", CITY, "--http", str(partner / "city.public.jwk"), "--json")
     client = json.loads(done.stdout)["client_id"]
-    by_http = ["--to", f"http://localhost:{place.portal}", "--client-id", client, "--key", "city.jwk"]
+    by_http = [
+        "--to",
+        f"https://localhost:{place.proxy}",
+        "--client-id",
+        client,
+        "--key",
+        "city.jwk",
+        "--ca",
+        authority,
+    ]
     done = publish("gemeente.jsonl", *by_http, "--outbox", "second.sqlite", "--json", cwd=partner)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["duplicate"] == 6

@@ -1,7 +1,6 @@
 """`woonketen-publish` over HTTP(S), as a partner runs it, against a door that misbehaves on command."""
 
 import datetime as dt
-import ipaddress
 import json
 import shutil
 import signal
@@ -13,11 +12,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from wkdoor import Door
 from wkpublish import SOURCE, first_times, in_order_per_resident, line, publish, start, visit, write_visits
+from wktls import certificate
 
 from woonketen.producers.outbox import Outbox, look
 
@@ -272,9 +269,9 @@ def test_what_the_platform_lost_is_sent_again(here: Path, door: Door) -> None:
 
 
 def test_a_certificate_nobody_vouches_for_is_refused(here: Path, door: Door) -> None:
-    certificate, key = _certificate()
-    (here / "ca.pem").write_bytes(certificate)
-    (here / "server.pem").write_bytes(certificate + key)
+    made, key = certificate()
+    (here / "ca.pem").write_bytes(made)
+    (here / "server.pem").write_bytes(made + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(here / "server.pem")
     door.server.socket = context.wrap_socket(door.server.socket, server_side=True)
@@ -286,25 +283,3 @@ def test_a_certificate_nobody_vouches_for_is_refused(here: Path, door: Door) -> 
     assert door.arrived == []
     assert publish("visits.jsonl", *to(door), "--ca", "ca.pem", cwd=here).returncode == 0
     assert len(door.arrived) == 3
-
-
-def _certificate() -> tuple[bytes, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return made.public_bytes(serialization.Encoding.PEM), private

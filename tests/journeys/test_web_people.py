@@ -26,6 +26,7 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration.platform import open_platform
 from woonketen.orchestration.web.config import Limits, web_config
+from woonketen.orchestration.web.idp import new_key
 from woonketen.orchestration.web.signin import own_path
 
 
@@ -286,6 +287,16 @@ def test_a_token_of_the_provider_is_a_person_with_a_purpose(served: Served) -> N
         assert visitor.http.get("/views/coach", headers=headers).status_code == 403
 
 
+def test_a_provider_that_changed_its_key_a_moment_ago(served: Served) -> None:
+    """As Keycloak does at the first token of an algorithm: the keys that we hold are older than the token."""
+    with served.visitor("coach-1"):
+        pass
+    served.app.state.provider._forced_at = -100.0
+    served.app.state.idp.key = new_key()
+    with served.visitor("coach-1") as visitor:
+        assert visitor.get("/views/coach").status_code == 200
+
+
 def test_tokens_that_are_not_the_providers_or_not_for_us(served: Served) -> None:
     key, now = RSAKey.generate_key(2048), int(time.time())
     issuer = f"{served.url}/demo-aanmelding"
@@ -451,8 +462,11 @@ def test_the_demos_sign_in_is_on_this_machine_only(host: str, url: str | None) -
 
 
 def test_people_are_served_over_tls_and_sign_in_over_tls(tmp_path: Path) -> None:
+    for url in (None, "http://woonketen.example", "http://127.0.0.1:8080"):
+        with pytest.raises(ConfigurationError, match="TLS"):
+            web_config(Settings(url=url), host="0.0.0.0", port=8080, demo=False)
     with pytest.raises(ConfigurationError, match="TLS"):
-        web_config(Settings(url="http://woonketen.example"), host="0.0.0.0", port=8080, demo=False)
+        web_config(Settings(url="http://woonketen.example"), host="127.0.0.1", port=8080, demo=False)
     with pytest.raises(ConfigurationError, match="TLS"):
         web_config(
             Settings(url="https://woonketen.example", oidc_issuer="http://id.example", oidc_client_id="w"),

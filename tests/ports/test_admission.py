@@ -35,6 +35,7 @@ from wkpartners import (
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.payloads.consent import ObjectionRecorded
 from woonketen.contracts.records import open_records, partition_of, unpack
+from woonketen.streams import links
 from woonketen.streams.admission import Admission
 from woonketen.streams.log_pg import verify
 from woonketen.streams.organisations import Organisation
@@ -503,6 +504,38 @@ def test_link_code_works_once_for_one_organisation_for_seven_days(ann: Town) -> 
     assert ann.say(COACH, first) == ["duplicate"]
     assert ann.ref(COACH, "K-2") == ann.ref(CITY, "G-2")
     assert ann.admission.resident_of(COACH, "K-3") is None
+
+
+def test_codes_cannot_be_tried_out(ann: Town) -> None:
+    """A right code that comes too late is refused in the same words, for whom there is and for whom there is not."""
+    ann.send(CITY, enrolment("G-2"))
+
+    def wrong(n: int, subject: str) -> dict[str, Any]:
+        return event(COACH, "subject.linked", subject, link_code=f"2222-3333-{4000 + n}")
+
+    receipts = [ann.send(COACH, wrong(n, f"K-{n % 3}"))[0] for n in range(2222, 2222 + links.TRIES)]
+    assert {(each.reason, each.mend) for each in receipts} == {(receipts[0].reason, receipts[0].mend)}
+    code, _ = ann.admission.issue_link(CITY, "G-2", COACH)
+    right = event(COACH, "subject.linked", "K-2", link_code=code)
+    spent = [*ann.send(COACH, right), *ann.send(COACH, wrong(5999, "K-2")), *ann.send(COACH, wrong(5999, "K-888"))]
+    assert [each.reason for each in spent] == ["link_code"] * 3
+    assert len({each.mend for each in spent}) == 1, "and it says no more about a right one than about a wrong one"
+    assert f"{links.TRIES} codes" in str(spent[0].mend)
+    other, _ = ann.admission.issue_link(CITY, "G-2", BUDDY)
+    assert ann.say(BUDDY, event(BUDDY, "subject.linked", "B-2", link_code=other)) == ["accepted"], "others go on"
+    ann.wall += links.TRIES_IN - timedelta(minutes=1)
+    assert ann.say(COACH, right) == ["link_code"]
+    ann.wall += timedelta(minutes=1)
+    assert ann.say(COACH, right) == ["accepted"], "a day later, and the code is still good"
+
+
+def test_many_tries_in_one_delivery_count_as_many(ann: Town) -> None:
+    ann.send(CITY, enrolment("G-2"))
+    code, _ = ann.admission.issue_link(CITY, "G-2", COACH)
+    tries = [event(COACH, "subject.linked", f"K-{n}", link_code=f"2222-3333-{4000 + n}") for n in range(2222, 2262)]
+    last = event(COACH, "subject.linked", "K-2", link_code=code)
+    assert ann.say(COACH, *tries, last) == ["link_code"] * 41
+    assert ann.ask("SELECT count(*) FROM admission.link_try") == links.TRIES
 
 
 def test_link_is_issued_for_known_residents_and_organisations_only(ann: Town) -> None:

@@ -103,3 +103,40 @@ def test_an_owner_that_is_no_superuser_can_prepare_and_process(new_database: Cal
         migrate(owner, other_migrations())
         owner.execute("SET ROLE woonketen_processor")
         assert owner.execute("SELECT count(*) FROM gate.position").fetchone() == (0,)
+
+
+def test_looks_of_before_lead_to_who_lives_and_to_nobody_who_was_erased(owner: psycopg.Connection[Any]) -> None:
+    """They stood under one salt for all residents; now each has keys of its own."""
+    everything = sorted([*own_migrations(), *other_migrations()])
+    owner.execute("CREATE SCHEMA gate")
+    for name, text in everything:
+        if name < "0142":
+            with owner.transaction():
+                owner.execute(text)  # type: ignore[call-overload]
+    living, erased = b"L" * 16, b"E" * 16
+    for ref, wrapped, on in ((living, b"w", None), (erased, None, "2026-01-01")):
+        owner.execute(
+            "INSERT INTO vault.key (kid, ref, org, class, wrapped, destroyed_on) VALUES (%b, %b, 'o', %b, %b, %s)",
+            [ref, ref, ref, wrapped, on],
+        )
+    old = "sha256((SELECT salt FROM gate.installation) || %b)"
+    for number, (ref, at) in enumerate([(living, "2025-05-01"), (living, "2026-05-01"), (erased, "2025-05-01")] * 2):
+        owner.execute(
+            "INSERT INTO looks.look SELECT %b, %b, 'Ok', 'view coach', %s, now(),"
+            f" 'u', {old}, 't', 'o', 'coach', 'p', '{{}}'",
+            [bytes([number]) * 16, bytes(8), at, ref],
+        )
+    for name, text in everything:
+        if name >= "0142":
+            with owner.transaction():
+                owner.execute(text)  # type: ignore[call-overload]
+    found = {
+        ref: owner.execute(
+            "SELECT count(*) FROM looks.look WHERE data_subject_id = ANY (gate.looks_ids(%b))", [ref]
+        ).fetchone()
+        for ref in (living, erased)
+    }
+    assert found == {living: (4,), erased: (0,)}
+    assert owner.execute("SELECT count(*), count(DISTINCT data_subject_id) FROM looks.look").fetchone() == (6, 3)
+    salted = owner.execute(f"SELECT count(*) FROM looks.look WHERE data_subject_id IN ({old}, {old})", [living, erased])
+    assert salted.fetchone() == (0,)

@@ -481,6 +481,18 @@ def test_full_disk_and_missing_rights_have_their_exit_codes() -> None:
     assert of_the_system(PermissionError(13, "x")).exit_code == 2
 
 
+def test_a_program_that_cannot_be_run_is_what_the_sentence_is_about(tmp_path: Path) -> None:
+    closed = tmp_path / "initdb"
+    closed.write_text("#!/bin/sh\n")  # nobody may execute it, not even root
+    with pytest.raises(PermissionError) as refused:
+        subprocess.run([str(closed)], check=False)
+    told = of_the_system(refused.value)
+    assert told.exit_code == 2
+    assert f"The program {closed} cannot be run" in told.message
+    assert "data folder" not in str(told)
+    assert "data folder" in str(of_the_system(PermissionError(13, "refused", str(tmp_path / "postgres.log"))))
+
+
 def test_keeper_starts_light() -> None:
     code = (
         "import sys, woonketen.orchestration.keeper\n"

@@ -1,5 +1,6 @@
 """The pure parts of publishing: what an answer means, how long to wait, what is said, and what may be stored."""
 
+import io
 import json
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -16,7 +17,7 @@ from woonketen.producers import send_http, send_kafka
 from woonketen.producers.checking import check, sources
 from woonketen.producers.delivery import Progress, in_order
 from woonketen.producers.outbox import Outcome, Waiting
-from woonketen.producers.progress import duration, sentence
+from woonketen.producers.progress import Teller, duration, sentence
 
 
 def waiting(n: int, key: bytes = b"k") -> Waiting:
@@ -45,6 +46,7 @@ def receipt(n: int, status: str = "accepted", **more: object) -> dict[str, objec
         [receipt(2), receipt(1, "refused", reason="schema")],  # in another order
         {"receipts": [receipt(1, "refused", reason="schema"), receipt(2)]},
         [receipt(1, "refused", source=None, id=None), receipt(2)],  # an id that was not fit to repeat
+        [receipt(1, "refused", source=None), receipt(2)],  # a source that was not its own
     ],
 )
 def test_receipts_are_found(told: object) -> None:
@@ -130,6 +132,18 @@ def test_no_topic_is_guessed(user: str | None, topic: str | None) -> None:
         send_kafka.topics(user, topic)
 
 
+def test_a_refusal_of_a_foreign_source_names_none() -> None:
+    found = send_kafka.read_refusal(b'{"source":null,"id":"v-1","status":"refused"}')
+    assert found is not None
+    assert found[:2] == (None, "v-1")
+
+
+def test_a_receipt_of_another_event_is_not_taken_for_ones_own() -> None:
+    told = [receipt(3), receipt(2)]
+    found = send_http.outcomes([waiting(1), waiting(2)], json.dumps(told).encode())
+    assert [each.state for each in found] == ["waiting", "accepted"]
+
+
 @pytest.mark.parametrize("value", [None, b"x", b"[]", b"{}", b'{"source":"s","id":null}', b'{"source":1,"id":"i"}'])
 def test_a_message_that_names_no_event_is_no_refusal(value: bytes | None) -> None:
     assert send_kafka.read_refusal(value) is None
@@ -175,3 +189,34 @@ def test_an_unknown_type_is_the_platforms_to_judge() -> None:
     assert check(event, Sources([SOURCE])).id == "v-1"
     with pytest.raises(UnknownType):
         check(event, Sources([SOURCE]), strict=True)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "written"), [
+    (Terminal(), "\r\x1b[K1 sent, 9 to go\r\x1b[K2 sent, 8 to go, 4 a second, 2 s left\n"),
+    (io.StringIO(), "2 sent, 8 to go, 0 a second, 80 s left\n"),
+])  # fmt: skip
+def test_a_line_is_renewed_on_a_terminal_and_rare_elsewhere(stream: io.StringIO, written: str) -> None:
+    now = [0.0]
+    teller = Teller(stream, lambda: now[0])
+    step = 0.5 if isinstance(stream, Terminal) else 20.0
+    now[0] += 0.5
+    teller.sending(Progress(1, 9))
+    now[0] += 0.1
+    teller.sending(Progress(1, 9))
+    now[0] += step - 0.1
+    teller.sending(Progress(2, 8))
+    teller.end()
+    assert stream.getvalue() == written
+
+
+def test_silence_is_told_at_once_everywhere() -> None:
+    stream = io.StringIO()
+    teller = Teller(stream, lambda: 1.0)
+    teller.sending(Progress(0, 9, 1.0, 2.0, "Away."))
+    teller.sending(Progress(0, 9, 1.0, 4.0, "Away."))
+    assert stream.getvalue() == "Away. 9 events wait in the outbox; next attempt in 2 s\n"

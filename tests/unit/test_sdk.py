@@ -1,6 +1,7 @@
 """The SDK, as a partner's program uses it."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -160,6 +161,19 @@ def test_what_could_not_be_sent_is_sent_by_the_next(tmp_path: Path, door: Door2)
     with Publisher(Outbox(tmp_path / "outbox.sqlite"), door, source=SOURCE):
         pass
     assert [event["id"] for event in door.events] == ["visit-1"]
+
+
+def test_the_example_of_the_page_for_partners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "partner.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    platform = Door(json.loads(keys.make(Path("key.jwk")).read_text()))
+    try:
+        exec(compile(example.replace("https://woonketen.example", platform.url), "partner.md", "exec"), {})
+        assert platform.arrived == [(SOURCE, "visit-1")]
+        assert capsys.readouterr().out == "1\n"
+    finally:
+        platform.close()
 
 
 def test_over_http(tmp_path: Path) -> None:

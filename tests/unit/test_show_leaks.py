@@ -9,7 +9,6 @@ from typing import Any
 
 import builders as b
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,9 +19,12 @@ from woonketen.contracts.recipient import recipient
 from woonketen.contracts.remembering import Memo, remembered
 from woonketen.contracts.views import Row
 from woonketen.streams import picture
+from woonketen.streams.desk import Desk
 from woonketen.streams.effective import effective
+from woonketen.streams.fold import empty
 from woonketen.streams.show import show, shown
 from woonketen.streams.show.case import NOTHING, Case
+from woonketen.streams.step import evenings, present
 from woonketen.streams.visible import sight, visible
 
 DAY = date(2026, 6, 15)
@@ -129,6 +131,19 @@ def test_the_order_of_arrival_changes_no_byte(facts: list[Fact], chance: random.
     assert msgspec.json.encode(shown(distinct.values(), REF, DAY, WORLD)) == once
 
 
+@settings(max_examples=15, deadline=None)
+@given(residents, st.randoms(use_true_random=False))
+def test_step_by_step_everybody_sees_what_working_all_out_again_shows(facts: list[Fact], chance: random.Random) -> None:
+    """With consents, refusals, objections and safety flags that come and go between two events."""
+    told = list(facts)
+    chance.shuffle(told)
+    state, desk = empty(REF), Desk()
+    for first in range(0, len(told), 6):
+        state = evenings(state, [(0, fact) for fact in told[first : first + 6]], (), None, desk).state
+        once = msgspec.json.encode(present(state, DAY, WORLD, None, desk))
+        assert once == msgspec.json.encode(present(state, DAY, WORLD, None))
+
+
 READERS = [each for each in vars(picture).values() if callable(each) and len(signature(each).parameters) == 2]
 
 
@@ -145,8 +160,9 @@ def test_reading_once_for_all_gives_everybody_their_own(facts: list[Fact], back:
 
 def test_who_walks_over_all_facts_rests_on_all_of_them() -> None:
     facts = effective(BASE, DAY).remembering(Memo())
-    for reader in (list, len, Facts.types, lambda facts: dict(facts.groups())):
+    more = effective([*BASE, b.fact("attention.flagged", happened=DAY)], DAY).remembering(facts.memo)
+    for reader in (list, len, lambda facts: dict(facts.groups())):
         read = remembered(lambda facts, reader=reader: reader(facts))  # type: ignore[misc]
-        assert read(facts) == reader(facts)
-        more = effective([*BASE, b.fact("attention.flagged", happened=DAY, until=str(DAY))], DAY)
-        assert read(more.remembering(facts.memo)) == reader(more) != reader(facts)
+        assert read(facts) == read(facts) == reader(facts)
+        assert read(more) == reader(more) != reader(facts)
+    assert remembered(Facts.types)(facts) == facts.types()

@@ -157,13 +157,17 @@ def test_the_resident_reads_who_sees_what_and_on_which_ground() -> None:
     assert "bezoeken en contact" in told[(f"{b.COACH} (coach)", "wettelijke taak of overeenkomst")]
     assert "huurachterstand (bedragen)" in told[(f"{b.CORPORATIE} (woningcorporatie)", "eigen gegevens")]
     assert told[(f"{b.GEMEENTE} (wijkteam)", "wettelijke taak of overeenkomst")] == ["deelname"]
+    assert told["stuurgroep van het programma", "wettelijke taak of overeenkomst"] == [
+        "deelname", "fase", "huurovereenkomst",
+    ]  # fmt: skip
     assert not any("vrijwilliger" in recipient for recipient, _ in told), "nobody of them has a row"
 
 
 def test_nobody_stands_in_who_sees_what_for_something_that_is_not_there() -> None:
     found = one(rows(*enrolled("wooncoach", "beschermd_wonen"), day=date(2026, 1, 6)), "bewoner")
     assert [(each.recipient, each.fields) for each in found.who_sees_what] == [
-        (f"{b.GEMEENTE} (wijkteam)", ["deelname"])
+        (f"{b.GEMEENTE} (wijkteam)", ["deelname"]),
+        ("stuurgroep van het programma", ["deelname", "fase"]),
     ]
 
 

@@ -196,7 +196,6 @@ def test_without_a_rule_it_is_forbidden() -> None:
     for to in (
         recipient("beleid", b.GEMEENTE),
         recipient("steward", b.GEMEENTE),
-        recipient("programma", b.GEMEENTE),
         Recipient("coach", b.COACH, "W-17", "tenancy"),
     ):
         assert types(to, b.fact("enrolment.opened"), b.fact("ladder.step_changed"), b.fact("plan.agreed")) == set()

@@ -30,7 +30,7 @@ if supervise.CHILD in os.environ:
         return step_resident(state, stretch, kept, everybody)
 
     if deadly:
-        trial.PATIENCE = 2
+        trial.PATIENCE = 1
         states.open_one = dying
     if raising:
         turn.step_resident = failing

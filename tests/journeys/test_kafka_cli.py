@@ -1,0 +1,214 @@
+"""The scaled engine through the operator's command: what stands in docs/operations.md, on a real Kafka."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wkkafka
+from wkpartners import CITY, COACH, SOURCES, agreement, enrolment, line
+from wkscaled import refusals_of, sender, wait_for
+
+from woonketen.contracts.settings import settings
+from woonketen.streams.kafka_link import Link, link_of
+
+COMMAND = [sys.executable, "-c", "from woonketen.orchestration.cli import main; main()"]
+
+
+class Installation:
+    """A folder with a configuration, in which commands run as processes of their own."""
+
+    def __init__(self, folder: Path, given: dict[str, str]) -> None:
+        self.folder, self.given = folder, given
+        self.write()
+
+    def write(self, **changes: str) -> None:
+        lines = (f'{name} = "{value}"\n' for name, value in {**self.given, **changes}.items())
+        (self.folder / "woonketen.toml").write_text("".join(lines))
+
+    @property
+    def link(self) -> Link:
+        return link_of(settings(self.given, {}))
+
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *arguments, "--json"], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    def told(self, *arguments: str) -> list[dict[str, Any]]:
+        return [json.loads(each) for each in self.run(*arguments).stdout.splitlines()]
+
+    @contextmanager
+    def worker(self, kind: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Under its supervisor; ended the clean way, with exit code 0."""
+        with (self.folder / f"{kind}.said").open("ab") as said:
+            process = subprocess.Popen(
+                [*COMMAND, "worker", kind], cwd=self.folder, stdout=said, stderr=said, start_new_session=True
+            )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(60)
+        assert code == 0
+
+    def said(self, kind: str) -> str:
+        return (self.folder / f"{kind}.said").read_text()
+
+
+@pytest.fixture
+def installation(kafka: dict[str, str], new_database: Callable[..., str], tmp_path: Path) -> Iterator[Installation]:
+    given = {"engine": "kafka", "kafka_prefix": wkkafka.new_prefix(), "database": new_database(), **kafka}
+    made = Installation(tmp_path, given)
+    made.run("init", "--open-day", "2026-03-02", "--partitions", "3")
+    for org in (CITY, COACH):
+        kind, source = SOURCES[org]
+        made.run("org", "add", org, "--kind", kind, "--source", source)
+    yield made
+    wkkafka.remove(made.link)
+
+
+def own_link(installation: Installation, told: dict[str, Any]) -> Link:
+    password = (installation.folder / told["password_file"]).read_text()
+    return Link(installation.link.bootstrap, told["user"], password, "sasl_plaintext", installation.link.prefix)
+
+
+def test_a_partner_comes_delivers_and_leaves(installation: Installation) -> None:
+    (again,) = installation.told("init")
+    assert again["engine"] == "kafka"
+    (told,) = installation.told("org", "credentials", CITY, "--kafka")
+    assert told == {
+        "org": CITY, "topic": installation.link.inbox(CITY), "user": installation.link.partner(CITY),
+        "password_file": told["password_file"],
+    }  # fmt: skip
+    file = installation.folder / told["password_file"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert installation.told("org", "credentials", CITY, "--kafka") == [told]
+    with sender(own_link(installation, told)) as city:
+        city.send(told["topic"], line(agreement(COACH)), line(enrolment("G-1")), b"nonsense")
+        done = json.loads(installation.run("run", "--until-idle").stdout)
+        assert done["admitted"] == 3
+        rows = installation.told("log", "stats")
+        assert {row["lag"] for row in rows if "partition" in row} == {0}
+        assert {row["window"] for row in rows if "partition" in row} == {0}
+        (door,) = (row for row in rows if row.get("org") == CITY)
+        assert (door["admitted"], door["lag"], door["replies"]) == (3, 0, 0)
+        assert [each["reason"] for each in refusals_of(installation.link, CITY)] == ["malformed"]
+        engine = next(row for row in doctor(installation) if row["check"] == "engine")
+        assert engine["state"] == "ok"
+        installation.write(backup_hours="10000")
+        engine = next(row for row in doctor(installation) if row["check"] == "engine")
+        assert engine["state"] == "mend"
+        assert "retention.ms" in engine["mend"]
+        installation.write()
+        (verified,) = installation.told("log", "verify")
+        assert verified["gaps"] == verified["changed"] == 0
+        before = file.read_text()
+        installation.run("org", "credentials", CITY, "--kafka", "--rotate")
+        assert file.read_text() != before
+        installation.run("org", "leave", CITY)
+        assert not file.exists()
+        with pytest.raises(Exception, match="Authorization"):
+            city.send(told["topic"], b"{}")
+    installation.run("org", "credentials", CITY, "--kafka", code=2)
+
+
+def test_a_worker_is_killed_while_a_new_partner_joins(installation: Installation) -> None:
+    link = installation.link
+    installation.run("org", "credentials", CITY, "--kafka")
+    with installation.worker("admission") as worker, sender(link) as operator:
+        operator.send(link.inbox(CITY), line(agreement(COACH)))
+        wait_for(lambda: admitted(installation) == {CITY: 1}, 60)
+        operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(200)])
+        for child in children(worker.pid):
+            os.kill(child, signal.SIGKILL)
+        installation.run("org", "credentials", COACH, "--kafka")
+        operator.send(link.inbox(COACH), b"nonsense")
+        wait_for(lambda: admitted(installation) == {CITY: 201, COACH: 1}, 60)
+        wait_for(lambda: len(refusals_of(link, COACH)) == 1, 60)
+    assert "begins again" in installation.said("admission")
+    assert "Traceback" not in installation.said("admission")
+    done = json.loads(installation.run("run", "--until-idle").stdout)
+    assert done["admitted"] == 0
+    (verified,) = installation.told("log", "verify")
+    # Two registrations and an agreement in each of three partitions, and one record a resident.
+    assert (verified["records"], verified["gaps"], verified["changed"]) == (3 * 3 + 200, 0, 0)
+
+
+def test_one_that_stands_still_is_followed_and_may_come_back(installation: Installation) -> None:
+    link = installation.link
+    installation.run("org", "credentials", CITY, "--kafka")
+    with installation.worker("admission") as first, sender(link) as operator:
+        operator.send(link.inbox(CITY), line(agreement(COACH)))
+        wait_for(lambda: admitted(installation) == {CITY: 1}, 60)
+        with installation.worker("admission"):
+            (child,) = children(first.pid)
+            os.kill(child, signal.SIGSTOP)
+            try:
+                operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(50)])
+                wait_for(lambda: admitted(installation) == {CITY: 51}, 90)
+                wait_for(lambda: unsent(installation) == 0, 60)
+            finally:
+                os.kill(child, signal.SIGCONT)
+            operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(50, 60)])
+            wait_for(lambda: admitted(installation) == {CITY: 61}, 60)
+    installation.run("run", "--until-idle")
+    (verified,) = installation.told("log", "verify")
+    assert (verified["records"], verified["gaps"], verified["changed"]) == (3 * 3 + 60, 0, 0)
+
+
+def unsent(installation: Installation) -> int:
+    return sum(row["window"] for row in installation.told("log", "stats") if "window" in row)
+
+
+def doctor(installation: Installation) -> list[dict[str, Any]]:
+    """Its exit code is of all checks, and the town's open day is long past."""
+    return [json.loads(each) for each in installation.run("doctor", code=1).stdout.splitlines()]
+
+
+def admitted(installation: Installation) -> dict[str, int]:
+    return {row["org"]: row["admitted"] for row in installation.told("log", "stats") if "org" in row}
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
+    return [int(each) for each in found.stdout.split()]
+
+
+def test_a_broker_that_is_not_there_is_waited_for(installation: Installation) -> None:
+    installation.write(kafka="127.0.0.1:1")
+    with installation.worker("admission"):
+        wait_for(lambda: installation.said("admission").count("begins again") >= 2, 60)
+    assert "Kafka at 127.0.0.1:1 does not answer." in installation.said("admission")
+    assert "does not answer" in installation.run("init", code=3).stderr
+
+
+def test_wrong_settings_are_told_in_a_sentence(installation: Installation, new_database: Callable[..., str]) -> None:
+    wrong = installation.folder / "wrong.password"
+    wrong.write_text("wrong")
+    installation.write(kafka_password_file=str(wrong))
+    told = installation.run("run", "--until-idle", code=3).stderr
+    assert "does not let the user admin in" in told
+    assert "kafka_password_file" in told
+    installation.write(kafka_password_file=str(installation.folder / "nothing"))
+    assert "cannot be read" in installation.run("run", "--until-idle", code=2).stderr
+    installation.write(engine="embedded")
+    assert "log copy" in installation.run("run", "--until-idle", code=2).stderr
+    assert "log copy" in installation.run("init", code=2).stderr
+    installation.write(engine="embedded", database=new_database())
+    installation.run("init")
+    assert "embedded" in installation.run("org", "credentials", CITY, "--kafka", code=2).stderr
+    assert "worker" in installation.run("worker", "admission", code=2).stderr.lower()
+    installation.write(database=new_database())
+    assert "3 partitions" in installation.run("init", "--partitions", "4", code=2).stderr
