@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import msgspec
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration import platform
+from woonketen.orchestration.data_folder import open_private, try_lock
 from woonketen.orchestration.postgres import remove_database
 
 
@@ -26,21 +29,7 @@ def rehearse(settings: Settings, backup: Path, say: Callable[[str], None]) -> di
             raise ConfigurationError(
                 f"There is no {what} {path}, so who was erased would come back.", "Put it back from where it is kept."
             )
-    # Not under /root or in a folder that only we may enter: PostgreSQL may run as another user.
-    home = Path(tempfile.mkdtemp(prefix="woonketen-rehearsal-"))
-    home.chmod(0o755)
-    scratch = Settings(
-        data=home / "data",
-        kek_file=home / "key",
-        ledger=home / "ledger",
-        policy=settings.policy,
-        indicators=settings.indicators,
-        retention=settings.retention,
-    )
-    try:
-        for from_path, to_path in ((settings.kek, home / "key"), (settings.ledger_file, home / "ledger")):
-            shutil.copy(from_path, to_path)
-            to_path.chmod(0o600)
+    with _scratch(settings) as scratch:
         done = platform.restore(scratch, backup, say)
         with platform.open_platform(scratch) as restored:
             checked = msgspec.to_builtins(restored.log_verify())
@@ -49,6 +38,38 @@ def rehearse(settings: Settings, backup: Path, say: Callable[[str], None]) -> di
                 "The restored log has gaps or changed records.", "Make a new backup, and look why."
             )
         return {**done, "gaps": checked["gaps"], "changed": checked["changed"], "erased": checked["erased"]}
+
+
+@contextmanager
+def _scratch(settings: Settings) -> Iterator[Settings]:
+    """Beside the data folder, always in the same place: what a killed rehearsal left there, the next one removes. The
+    key is read where it is; the ledger is a copy, for a restore writes a line into it."""
+    home = settings.data.with_name(settings.data.name + ".rehearsal")
+    lock = open_private(home.with_name(home.name + ".lock"))
+    try:
+        if not try_lock(lock, fcntl.LOCK_EX):
+            raise ConfigurationError("Another rehearsal is running.", "Wait until it is done.")
+        _remove(home)
+        home.mkdir()
+        home.chmod(0o755)  # PostgreSQL may run as another user
+        shutil.copy(settings.ledger_file, home / "ledger")
+        (home / "ledger").chmod(0o600)
+        try:
+            yield Settings(
+                data=home / "data",
+                kek_file=settings.kek,
+                ledger=home / "ledger",
+                policy=settings.policy,
+                indicators=settings.indicators,
+                retention=settings.retention,
+            )
+        finally:
+            _remove(home)
     finally:
-        remove_database(scratch.data)
+        os.close(lock)
+
+
+def _remove(home: Path) -> None:
+    if home.exists():
+        remove_database(home / "data")
         shutil.rmtree(home, ignore_errors=True)

@@ -83,6 +83,24 @@ def desk() -> list[dg.AssetsDefinition]:
     return [_looking(dg.AssetKey([DESK, name]), look, text, [on]) for name, (look, on, text) in of.items()]
 
 
+def heard() -> list[dg.AssetChecksDefinition]:
+    """Freshness by the time that each organisation agreed to, not by one for all."""
+    return [_heard(kind) for kind in lineage.KINDS.values()]
+
+
+def _heard(kind: str) -> dg.AssetChecksDefinition:
+    text = "Every organisation gave a sign of life within the time that it agreed to."
+
+    @dg.asset_check(asset=dg.AssetKey([DELIVERIES, kind]), name="heard", description=text)
+    def looked(database: Database) -> dg.AssetCheckResult:
+        found = database.read(lambda connection: {"silent": numbers.silent(connection, kind)})["silent"]
+        return dg.AssetCheckResult(
+            passed=not found, severity=dg.AssetCheckSeverity.WARN, metadata={"silent": ", ".join(found) or "none"}
+        )
+
+    return looked
+
+
 def asset_of(suite: str) -> dg.AssetKey:
     if suite == checks.FACTS:
         return LOG

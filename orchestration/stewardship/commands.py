@@ -1,7 +1,8 @@
 """Runs `woonketen` as Dagster runs it: the same command that a person would type, in a process of its own.
 
-So a job and the command cannot differ, a killed job leaves what a killed command leaves, and no key is ever in a
-process of Dagster. What is printed holds counts and hashes only, so it may stand in Dagster's own tables.
+So a job and the command cannot differ, and no key is ever in a process of Dagster. A command that is killed leaves
+what it leaves for a person; one whose Dagster is killed goes on to its end, and its own locks keep a second one out.
+What is printed holds counts and hashes only, so it may stand in Dagster's own tables.
 """
 
 from __future__ import annotations

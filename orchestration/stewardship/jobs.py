@@ -1,13 +1,17 @@
 """The jobs: each op runs one command of `woonketen`. A failed run can be started again without harm, because every
 command can. Two that must not meet share a pool of one."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from woonketen.orchestration.stewardship import commands
+from woonketen.contracts.errors import ConfigurationError
+from woonketen.orchestration.stewardship import commands, numbers
+from woonketen.orchestration.stewardship import pruning as pruning_of
 
 ALONE = "woonketen_alone"
 """The pool of what needs the installation, or its views, for itself."""
@@ -61,16 +65,24 @@ def list_due(context: dg.OpExecutionContext) -> None:
     told(context, {"lines": len(rows), "lists": ", ".join(sorted({str(row["list"]) for row in rows}))})
 
 
+STEWARD = "WOONKETEN_STEWARD"
+"""The environment variable with the steward at work: a name has no place in a run's configuration."""
+
+
 class Approval(dg.Config):
-    """`listed`: the list's id as `retention due` names it; `steward`: who approves it."""
+    """`listed`: the list's id as `retention due` names it. It is approved by who started Dagster."""
 
     listed: str
-    steward: str
 
 
 @dg.op(pool=ALONE)
 def remove_due(context: dg.OpExecutionContext, config: Approval) -> None:
-    told(context, commands.one("retention", "run", "--list", config.listed, "--as", config.steward))
+    """Approves and removes exactly what was listed; the certificate is `woonketen retention certificate`."""
+    steward = os.environ.get(STEWARD)
+    if not steward:
+        raise ConfigurationError("Nobody is at work.", f"Set {STEWARD} to your user name, and start Dagster again.")
+    commands.one("retention", "run", "--list", config.listed, "--as", steward)
+    told(context, {"list": config.listed, "removed": True})
 
 
 @dg.op(pool=ALONE)
@@ -85,15 +97,24 @@ def rotate_keys(context: dg.OpExecutionContext) -> None:
 
 
 class Place(dg.Config):
-    """`folder`: where backups go; outside the data folder."""
+    """`folder`: where it goes; empty is a folder of its own beside the data folder."""
 
-    folder: str
+    folder: str = ""
+
+
+def _beside(given: str, ending: str) -> Path:
+    if given:
+        return Path(given)
+    data = numbers.home() / numbers.configured().data
+    made = data.with_name(f"{data.name}.{ending}")
+    made.mkdir(mode=0o700, exist_ok=True)
+    return made
 
 
 @dg.op
 def back_up(context: dg.OpExecutionContext, config: Place) -> str:
-    name = f"woonketen-{date.today().isoformat()}.backup"  # noqa: DTZ011 - the day of the place where it runs
-    path = Path(config.folder) / name
+    name = f"woonketen-{datetime.now(UTC):%Y-%m-%dT%H%M%S}.backup"
+    path = _beside(config.folder, "backups") / name
     done = commands.one("backup", str(path))
     told(context, {name: value for name, value in done.items() if name != "file"})
     return str(path)
@@ -106,16 +127,16 @@ def rehearse(context: dg.OpExecutionContext, backup: str) -> None:
 
 
 class Month(dg.Config):
-    """`month` as YYYY-MM; empty is the last one. `folder`: where the reports go."""
+    """`month` as YYYY-MM; empty is the last one. `folder`: where the reports go; empty is beside the data folder."""
 
-    folder: str
+    folder: str = ""
     month: str = ""
 
 
 @dg.op
 def write_reports(context: dg.OpExecutionContext, config: Month) -> None:
     month = ("--month", config.month) if config.month else ()
-    rows = commands.run("report", "--all", "--out", config.folder, *month)
+    rows = commands.run("report", "--all", "--out", str(_beside(config.folder, "reports")), *month)
     told(context, {"reports": len(rows)})
 
 
@@ -139,17 +160,7 @@ class Keep(dg.Config):
 def prune(context: dg.OpExecutionContext, config: Keep) -> None:
     """Dagster's own runs and events, older than so many days: they would grow without end."""
     before = (datetime.now(UTC) - timedelta(days=config.days)).timestamp()
-    gone = 0
-    while True:
-        ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-        records = context.instance.get_run_records(dg.RunsFilter(statuses=ended), limit=200, ascending=True)
-        old = [each for each in records if (each.end_time or before) < before]
-        for each in old:
-            context.instance.delete_run(each.dagster_run.run_id)
-        gone += len(old)
-        if len(old) < len(records) or not old:
-            break
-    told(context, {"runs removed": gone})
+    told(context, {"runs removed": pruning_of.prune(context.instance, before)})
 
 
 @dg.job(description="Close every day up to yesterday, then the step and the alerts.")
@@ -208,7 +219,11 @@ def pruning() -> None:
     prune()
 
 
-JOBS = [
+look_at_everything = dg.define_asset_job(
+    "look_at_everything", dg.AssetSelection.all(), description="The numbers of every asset, and every check of them."
+)
+
+JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     close_the_day, rebuild_and_verify, data_quality, retention_due, retention_run, erasure_requests, key_rotation,
-    backup_and_rehearsal, partner_reports, quarter_figures, pruning,
+    backup_and_rehearsal, partner_reports, quarter_figures, pruning, look_at_everything,
 ]  # fmt: skip

@@ -21,10 +21,14 @@ from woonketen.projections.measure import hidden_name
 Reading = psycopg.Connection[Any]
 
 
+def home() -> Path:
+    """Where the commands run: paths of the settings are seen from here."""
+    return Path(os.environ.get("WOONKETEN_HOME") or ".").resolve()
+
+
 def configured() -> Settings:
     """The settings that every command uses; read when something runs, not when this is imported."""
-    home = Path(os.environ.get("WOONKETEN_HOME") or ".")
-    path = home / "woonketen.toml"
+    path = home() / "woonketen.toml"
     return settings(tomllib.loads(path.read_text("utf-8")) if path.exists() else {}, os.environ)
 
 
@@ -32,8 +36,7 @@ def configured() -> Settings:
 def database() -> Iterator[str]:
     """The address of the installation's database; the embedded one is started if it does not run."""
     found = configured()
-    home = Path(os.environ.get("WOONKETEN_HOME") or ".").resolve()
-    with open_database(home / found.data, found.database, say=lambda line: None) as opened:
+    with open_database(home() / found.data, found.database, say=lambda line: None) as opened:
         yield opened.dsn
 
 
@@ -50,6 +53,16 @@ def deliveries(connection: Reading, kind: str) -> dict[str, Any]:
         if heard is not None:
             found[f"{org}: hours since heard"] = round((now - heard).total_seconds() / 3600, 1)
     return found
+
+
+def silent(connection: Reading, kind: str) -> list[str]:
+    """Organisations of this kind whose sign of life is overdue."""
+    rows = connection.execute(
+        "SELECT f.org FROM quality.feed f JOIN quality.delivery d USING (org)"
+        " WHERE d.kind = %s AND NOT f.feed_silent ORDER BY 1",
+        [kind],
+    ).fetchall()
+    return [org for (org,) in rows]
 
 
 def log(connection: Reading) -> dict[str, Any]:

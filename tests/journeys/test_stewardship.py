@@ -5,17 +5,24 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from chaos.office import Office, links, office
-from chaos.town import GI, agreements, by_day, lives
+from chaos.town import DP, GI, ORGS, USERS, agreements, by_day, lives, pseudonym
 
 from woonketen.contracts.errors import WoonketenError
+from woonketen.orchestration.steward import DEFINITIONS, make_home
 from woonketen.orchestration.stewardship import lineage
 from woonketen.orchestration.stewardship.watching import RUNBOOK, Numbers, worries
 
@@ -36,7 +43,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of the library's own
     pytest.mark.timeout(600),
 ]
-CANARY = "G-000000"
 ROOT = Path(__file__).parents[2]
 
 
@@ -56,6 +62,8 @@ def town() -> Iterator[Office]:
                 for org, lines in files.items():
                     receipts = platform.ingest(org, io.BytesIO(b"\n".join(map(linked, lines))), "cloudevents")
                     assert "refused" not in {receipt.status for receipt in receipts}
+            kind, place, districts = ORGS[DP][1:]
+            platform.register_org(DP, kind=kind, source=place, districts=districts, heartbeat_hours=24)  # none comes
             platform.close_days(platform.open_day(), last)
             platform.run(until_idle=True)
         for name in [name for name in os.environ if name.startswith("WOONKETEN_")]:
@@ -70,8 +78,14 @@ def town() -> Iterator[Office]:
 
 @pytest.fixture(scope="module")
 def instance(town: Office) -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
-        yield made
+    """With the settings that are shipped."""
+    home = make_home(town.data)
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as made:
+            yield made
+    finally:
+        del os.environ["DAGSTER_HOME"]
 
 
 def run(name: str, instance: dg.DagsterInstance, ops: Mapping[str, Any] | None = None) -> dg.ExecuteInProcessResult:
@@ -100,16 +114,92 @@ def test_lineage_follows_the_policy() -> None:
     assert parents == {"shared_log", *(f"deliveries/{kind}" for kind in lineage.feeds_of("schuldhulp"))}
 
 
+def killed(
+    name: str, instance: dg.DagsterInstance, after: float, ops: Mapping[str, Any] | None = None, word: str = ""
+) -> bool:
+    """The job, of whose command (that has `word` among its arguments) the process is killed -9 so many seconds after
+    its start. Whether it died of it."""
+    over = threading.Event()
+
+    def hunt() -> None:
+        while not over.is_set():
+            for child in children():
+                if word.encode() in child.read_bytes().split(b"\0"):
+                    over.wait(after)
+                    with suppress(ProcessLookupError):
+                        os.kill(int(child.parent.name), signal.SIGKILL)
+                    return
+            over.wait(0.02)
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    try:
+        run(name, instance, ops)
+    except WoonketenError as error:
+        return "-9" in str(error)
+    finally:
+        over.set()
+        hunter.join()
+    return False
+
+
+def children() -> Iterator[Path]:
+    for listed in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            for pid in listed.read_text().split():
+                yield Path(f"/proc/{pid}/cmdline")
+
+
 def test_every_asset_and_check_looks_at_the_installation(town: Office, instance: dg.DagsterInstance) -> None:
     town("quality", "run", "--no-suites", code=None)
-    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
+    result = run("look_at_everything", instance)
     assert result.success
+    graph = defs.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        assert instance.get_latest_materialization_event(key), key
+    evaluated = {each.asset_check_key for each in result.get_asset_check_evaluations()}
+    assert evaluated == set(graph.asset_check_keys)
     found = metadata(result)
     assert found["last"] > 0
     assert found[f"{GI}: accepted"] > 0
     assert found["rows"] > 0
-    assert CANARY not in str(found)
-    assert all(isinstance(value, bool | int | float | str) for value in found.values())
+    assert found["silent"] in ("none", DP)
+    failed = {each.check_name: each.severity for each in result.get_asset_check_evaluations() if not each.passed}
+    assert failed["quality_feed"] == dg.AssetCheckSeverity.ERROR, "a silent feed blocks"
+    assert failed["heard"] == dg.AssetCheckSeverity.WARN
+    assert all(isinstance(value, bool | int | float | str) for value in found.values()), found
+
+
+def test_a_silent_feed_wakes_a_steward_once(town: Office, instance: dg.DagsterInstance) -> None:
+    tick = sensor("feed_silent").evaluate_tick(dg.build_sensor_context(instance=instance))
+    (request,) = tick.run_requests or ()
+    shown = defs.resolve_job_def("alert").execute_in_process(instance=instance, run_config=request.run_config)
+    found = metadata(shown)
+    assert (found["organisation"], found["runbook"]) == (DP, RUNBOOK["feed_silent"])
+    assert found["acknowledge"].startswith("woonketen alerts acknowledge ")
+    again = sensor("feed_silent").evaluate_tick(dg.build_sensor_context(instance=instance))
+    assert (again.run_requests, again.skip_message) == ([], "Nothing new.")
+    number = found["acknowledge"].split()[3]
+    town("alerts", "acknowledge", number, "--as", "steward-1", "--reason", "acting")
+    assert sensor("feed_silent").evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests == []
+
+
+@pytest.mark.parametrize("kind", sorted(RUNBOOK.keys() - {"feed_silent"}))
+def test_every_other_sensor_sees_what_is_there(kind: str, town: Office, instance: dg.DagsterInstance) -> None:
+    tick = sensor(kind).evaluate_tick(dg.build_sensor_context(instance=instance))
+    assert len(tick.run_requests or ()) == (kind == "quality_blocked"), "the silent feed blocks"
+
+
+def test_a_sensor_without_an_installation_says_so(
+    town: Office, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WOONKETEN_DATA", str(town.home / "nowhere"))
+    tick = sensor("lag").evaluate_tick(dg.build_sensor_context(instance=instance))
+    assert "woonketen init" in (tick.skip_message or "")
+
+
+def sensor(kind: str) -> dg.SensorDefinition:
+    return next(each for each in defs.sensors or () if each.name == f"watch_{kind}")
 
 
 def test_closing_catches_up_and_again_is_nothing(town: Office, instance: dg.DagsterInstance) -> None:
@@ -118,25 +208,63 @@ def test_closing_catches_up_and_again_is_nothing(town: Office, instance: dg.Dags
     assert metadata(run("close_the_day", instance))["closed_through"] == yesterday
 
 
-def test_quality_with_the_suites(town: Office, instance: dg.DagsterInstance) -> None:
+def test_quality_with_the_suites_also_when_it_was_killed(town: Office, instance: dg.DagsterInstance) -> None:
+    town("quality", "run", "--no-suites", code=None)
+    before = town("quality", "show", "--json").rows
+    assert killed("data_quality", instance, 0.3, word="quality")
+    assert killed("data_quality", instance, 1.2, word="quality")
+    assert town("quality", "show", "--json").rows == before, "what was cut off left nothing"
     found = metadata(run("data_quality", instance))
     assert found["checks"] >= 50
     assert found["facts"] > 0
+    assert town("quality", "show", "--json").rows == before
 
 
-def test_a_rebuild_finds_no_difference(town: Office, instance: dg.DagsterInstance) -> None:
+def test_a_rebuild_finds_no_difference_also_when_it_was_killed(town: Office, instance: dg.DagsterInstance) -> None:
+    rows = town("view", "coach", "--as", "coach-1", "--json").rows
+    assert killed("rebuild_and_verify", instance, 0.3, word="rebuild")
+    assert killed("rebuild_and_verify", instance, 0.8, word="rebuild")
+    assert town("view", "coach", "--as", "coach-1", "--json").rows == rows, "the set that is shown is whole"
     assert metadata(run("rebuild_and_verify", instance))["differences"] == 0
 
 
-def test_a_rehearsal_restores_and_without_the_ledger_it_fails_loudly(
-    town: Office, instance: dg.DagsterInstance
-) -> None:
-    folder = town.home / "backups"
-    folder.mkdir()
-    found = metadata(run("backup_and_rehearsal", instance, {"back_up": {"folder": str(folder)}}))
+def test_two_rebuilds_do_not_meet(town: Office, instance: dg.DagsterInstance) -> None:
+    job = defs.resolve_job_def("rebuild_and_verify")
+    done: list[dg.ExecuteInProcessResult] = []
+    both = [threading.Thread(target=lambda: done.append(job.execute_in_process(instance=instance))) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    spans = sorted(
+        (min(each.timestamp for each in events), max(each.timestamp for each in events))
+        for events in (
+            [
+                each
+                for each in instance.all_logs(result.run_id)
+                if each.dagster_event and each.dagster_event.event_type_value in ("STEP_START", "STEP_SUCCESS")
+            ]
+            for result in done
+        )
+    )
+    assert [result.success for result in done] == [True, True]
+    assert spans[0][1] <= spans[1][0]
+
+
+def test_a_rehearsal_restores_also_after_it_was_killed(town: Office, instance: dg.DagsterInstance) -> None:
+    scratch = town.data.with_name("data.rehearsal")
+    assert killed("backup_and_rehearsal", instance, 0.3, word="backup")
+    assert killed("backup_and_rehearsal", instance, 1.5, word="rehearse")
+    assert killed("backup_and_rehearsal", instance, 4, word="rehearse")
+    assert not list(scratch.rglob("*.kek")), "no copy of the key, also not after a kill"
+    found = metadata(run("backup_and_rehearsal", instance))
     assert found["gaps"] == 0
     assert found["events"] > 0
-    backup = next(folder.iterdir())
+    assert not scratch.exists()
+
+
+def test_a_rehearsal_without_the_ledger_fails_loudly(town: Office, instance: dg.DagsterInstance) -> None:
+    backup = next(town.data.with_name("data.backups").iterdir())
     hidden = town.settings.ledger_file.with_suffix(".away")
     shutil.move(town.settings.ledger_file, hidden)
     try:
@@ -146,11 +274,32 @@ def test_a_rehearsal_restores_and_without_the_ledger_it_fails_loudly(
         shutil.move(hidden, town.settings.ledger_file)
 
 
-def test_reports_figures_erasures_and_keys(town: Office, instance: dg.DagsterInstance) -> None:
-    reports = town.home / "reports"
-    found = metadata(run("partner_reports", instance, {"write_reports": {"folder": str(reports)}}))
+def test_figures_are_frozen_once_also_when_it_was_killed(town: Office, instance: dg.DagsterInstance) -> None:
+    assert killed("quarter_figures", instance, 0.3, word="freeze")
+    assert killed("quarter_figures", instance, 0.6, word="freeze")
+    assert metadata(run("quarter_figures", instance))["highest accuracy"] < 0.9
+    with psycopg.connect(town.dsn()) as owner:
+        once = owner.execute("SELECT count(DISTINCT quarter), count(*) FROM figures.cell").fetchone()
+        assert once is not None
+        assert once[0] == 1
+    run("quarter_figures", instance)
+    with psycopg.connect(town.dsn()) as owner:
+        assert owner.execute("SELECT count(DISTINCT quarter), count(*) FROM figures.cell").fetchone() == once
+
+
+def test_reports_erasures_terms_and_keys(
+    town: Office, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = town.data.with_name("data.reports")
+    found = metadata(run("partner_reports", instance))
     assert found["reports"] == len(list(reports.iterdir())) > 5
     assert metadata(run("erasure_requests", instance))["replayed"] == 0
+    assert metadata(run("retention_due", instance))["lines"] == 0
+    with pytest.raises(WoonketenError, match="WOONKETEN_STEWARD"):
+        run("retention_run", instance, {"remove_due": {"listed": "0" * 64}})
+    monkeypatch.setenv("WOONKETEN_STEWARD", "steward-1")
+    with pytest.raises(WoonketenError, match="list"):
+        run("retention_run", instance, {"remove_due": {"listed": "0" * 64}})
     assert metadata(run("key_rotation", instance))["epoch"] == 2
 
 
@@ -160,12 +309,51 @@ def test_a_failed_run_says_what_and_how(town: Office, monkeypatch: pytest.Monkey
         commands.one("alerts", "look")
 
 
+def test_dagsters_tables_hold_counts_and_nothing_of_anybody(town: Office, instance: dg.DagsterInstance) -> None:
+    """All files of its home, after everything above."""
+    home = Path(os.environ["DAGSTER_HOME"])
+    text = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert DP.encode() in text, "what is there is found"
+    secrets = (
+        {pseudonym(org, number) for org in ORGS for number in range(3)} | USERS.keys() | {"WK99000", "L-0", "CX-1"}
+    )
+    assert [secret for secret in secrets if secret.encode() in text] == []
+
+
 def test_pruning_removes_what_is_old(town: Office, instance: dg.DagsterInstance) -> None:
     before = instance.get_runs_count()
     assert before > 3
     found = metadata(run("pruning", instance, {"prune": {"days": 0}}))
     assert found["runs removed"] == before
     assert instance.get_runs_count() == 1, "its own run is younger"
+    runs = [path.stem for path in Path(os.environ["DAGSTER_HOME"]).rglob("*.db")]
+    assert sum(len(name) == 36 for name in runs) == 1, "their databases are gone too"
+    key = next(iter(defs.resolve_asset_graph().asset_check_keys))
+    assert instance.event_log_storage.get_asset_check_execution_history(key, limit=1) == []
+
+
+def test_dagster_itself_finds_the_definitions_whole(tmp_path: Path) -> None:
+    made = make_home(tmp_path / "data")
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-m", DEFINITIONS],
+        env={**os.environ, "DAGSTER_HOME": str(made)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_schedule_asks_for_a_run_on_its_day_and_only_then() -> None:
+    for schedule in SCHEDULES:
+        asked = {
+            day: bool(
+                schedule.evaluate_tick(
+                    dg.build_schedule_context(scheduled_execution_time=datetime(2026, *day, 6))
+                ).run_requests
+            )
+            for day in ((10, 1), (4, 6), (4, 7))  # a quarter's first day, Easter Monday, and the day after it
+        }
+        every_day = schedule.name.endswith("_daily")
+        assert asked[4, 6] == every_day, schedule.name
+        assert any(asked.values()), schedule.name
 
 
 def test_schedules_know_the_working_days() -> None:
