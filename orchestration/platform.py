@@ -44,6 +44,7 @@ from woonketen.producers import readers
 from woonketen.projections import people, queries, sets
 from woonketen.projections.people import User
 from woonketen.projections.store import PostgresViews
+from woonketen.streams import quarantine as quarantined
 from woonketen.streams.admission import Admission, Receipt
 from woonketen.streams.log_pg import PostgresLog, verify
 from woonketen.streams.numbers import lag, waiting, workers
@@ -255,6 +256,13 @@ class Platform:
     @cached_property
     def quarantine(self) -> Quarantine:
         return Quarantine(self._views, self._log, self.parts.vault, self.worker)
+
+    def inspect_quarantine(self, number: str, user: str | User, reason: str, *, values: bool) -> list[dict[str, Any]]:
+        """What was set aside, opened for a steward; recorded with the reason before anything is shown."""
+        who = self._user(user)
+        inside = self.quarantine.inside(number)
+        queries.record_desk(self._owner, who, inside.refs, ["facts" if values else "fact_types"], reason)
+        return quarantined.lines(inside, who.org, values=values)
 
     @cached_property
     def _views(self) -> PostgresViews:

@@ -19,6 +19,7 @@ from woonketen.contracts import checks as catalogue
 from woonketen.contracts.calendar import add_months
 from woonketen.contracts.dutch import day as in_dutch
 from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.refusals import told
 from woonketen.orchestration.quality.counts import reading
 from woonketen.orchestration.stewardship.trend import trend
 
@@ -155,6 +156,7 @@ def page(report: Report) -> str:
     text = (files("woonketen.orchestration") / "stewardship" / "report.html").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["dag"] = in_dutch
+    environment.filters["weigering"] = told
     return environment.from_string(text).render(
         report=report, statuses=STATUSES, trend=trend(report.days), month=_month(report.month)
     )
@@ -168,7 +170,8 @@ def table(report: Report) -> str:
     for status, label in STATUSES.items():
         rows.writerow(["geleverd", label, "", "", "", report.sent[status], ""])
     for each in report.refused:
-        rows.writerow(["geweigerd", each.type or "", each.reason, each.detail or "", each.mend or "", each.n, ""])
+        mend = " ".join(filter(None, [told(each.reason).mend, each.mend]))
+        rows.writerow(["geweigerd", each.type or "", told(each.reason).what, each.detail or "", mend, each.n, ""])
     rows.writerow(["laat verteld", "", "", "", "", report.late, ""])
     rows.writerow(["verbeterd", "", "", "", "", report.corrected, ""])
     rows.writerow(["dagen zonder levensteken", "", "", "", "", len(report.silent), ""])

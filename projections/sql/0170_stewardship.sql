@@ -53,3 +53,23 @@ CREATE VIEW quality.refused WITH (security_barrier = true) AS
     SELECT org, (at AT TIME ZONE 'UTC')::date AS day, type, reason, detail, mend, count(*) AS n
       FROM admission.refusal GROUP BY 1, 2, 3, 4, 5, 6;
 GRANT SELECT ON quality.sent, quality.refused TO woonketen_quality;
+
+-- The quarantine desk: why something was taken off the list, and what a steward saw of it, with the reason.
+ALTER TABLE gate.quarantine ADD COLUMN discard_reason text;
+
+CREATE FUNCTION gate.record_desk(viewer name, refs bytea[], fields text[], why text) RETURNS bigint
+VOLATILE SECURITY DEFINER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    who gate.viewer;
+BEGIN
+    SELECT * INTO STRICT who FROM gate.viewer v WHERE v.rolname = viewer;
+    IF who.role <> 'steward' THEN
+        RAISE EXCEPTION 'not a steward' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN gate.write_look(who, 'quarantine', refs, fields, why);
+END
+$$;
+GRANT CREATE ON SCHEMA gate TO woonketen_gate;
+ALTER FUNCTION gate.record_desk OWNER TO woonketen_gate;
+REVOKE EXECUTE ON FUNCTION gate.record_desk FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.record_desk TO woonketen_processor;

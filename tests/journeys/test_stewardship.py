@@ -55,6 +55,8 @@ def town() -> Iterator[Office]:
         made.register()
         sent = [*agreements(first, last.replace(year=last.year + 2)), *lives(3, first, last, 3)]
         with made.platform() as platform:
+            kind, place, districts = ORGS[DP][1:]
+            platform.register_org(DP, kind=kind, source=place, districts=districts, heartbeat_hours=24)  # none comes
             linked = links(platform)
             for day, files in by_day(sorted(sent, key=lambda each: each.on)):
                 if day > first:
@@ -62,8 +64,6 @@ def town() -> Iterator[Office]:
                 for org, lines in files.items():
                     receipts = platform.ingest(org, io.BytesIO(b"\n".join(map(linked, lines))), "cloudevents")
                     assert "refused" not in {receipt.status for receipt in receipts}
-            kind, place, districts = ORGS[DP][1:]
-            platform.register_org(DP, kind=kind, source=place, districts=districts, heartbeat_hours=24)  # none comes
             platform.close_days(platform.open_day(), last)
             platform.run(until_idle=True)
         for name in [name for name in os.environ if name.startswith("WOONKETEN_")]:
