@@ -35,6 +35,8 @@ def run(*arguments: str, found: Sequence[int] = (0,)) -> list[dict[str, Any]]:
         cwd=os.environ.get("WOONKETEN_HOME") or None,
         text=True,
     )
+    if done.returncode < 0:
+        raise Failed(f"The command was ended from outside ({done.returncode}).", "Start the job again.")
     if done.returncode not in found:
         told = done.stderr.strip().splitlines()
         sentence = told[-1].removeprefix("woonketen: ") if told else f"woonketen ended with {done.returncode}."

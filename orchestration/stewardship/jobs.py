@@ -145,10 +145,16 @@ def freeze_figures(context: dg.OpExecutionContext) -> None:
     told(context, commands.one("figures", "freeze"))
 
 
+class Attack(dg.Config):
+    """`histories`: simulated ones, for each kind of town."""
+
+    histories: int = 2_000
+
+
 @dg.op(ins={"after": dg.In(dg.Nothing)})
-def attack_figures(context: dg.OpExecutionContext) -> None:
+def attack_figures(context: dg.OpExecutionContext, config: Attack) -> None:
     """Fails when somebody could be found in eight snapshots with the certainty that the catalogue names."""
-    rows = commands.run("figures", "attack")
+    rows = commands.run("figures", "attack", "--histories", str(config.histories))
     told(context, {"towns": len(rows), "highest accuracy": max((row["accuracy"] for row in rows), default=0.0)})
 
 

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from woonketen.contracts.checks import shipped
+from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.settings import Settings, settings
 from woonketen.orchestration.postgres import open_database
 from woonketen.projections.measure import hidden_name
@@ -36,6 +37,8 @@ def configured() -> Settings:
 def database() -> Iterator[str]:
     """The address of the installation's database; the embedded one is started if it does not run."""
     found = configured()
+    if found.database is None and not (home() / found.data).is_dir():
+        raise ConfigurationError("There is no installation here.", "Run `woonketen init`, or set WOONKETEN_DATA.")
     with open_database(home() / found.data, found.database, say=lambda line: None) as opened:
         yield opened.dsn
 

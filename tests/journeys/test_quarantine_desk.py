@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from chaos.office import Office, live, opened_office
-from chaos.town import FIRST_DAY, GI, OW, agreements, lives, pseudonym
+from chaos.town import DP, FIRST_DAY, GI, agreements, lives, pseudonym
 
 LAST = FIRST_DAY + timedelta(days=20)
 
@@ -16,7 +16,7 @@ LAST = FIRST_DAY + timedelta(days=20)
 def town() -> Iterator[Office]:
     with opened_office() as made, made.platform() as platform:
         live(platform, [*agreements(FIRST_DAY, LAST + timedelta(days=400)), *lives(1, FIRST_DAY, LAST, 1)], LAST)
-        platform.add_user("steward-ow", OW, "steward")
+        platform.add_user("steward-dp", DP, "steward")
         yield made
 
 
@@ -25,7 +25,7 @@ def aside(town: Office) -> Iterator[tuple[str, str]]:
     """The id of a record that does not open; and a mend for it, as SQL."""
     with town.sql() as owner:
         row = owner.execute(
-            "SELECT partition, seq, sealed FROM log.record WHERE ref IS NOT NULL AND kind = 'f' ORDER BY seq DESC LIMIT 1"
+            "SELECT partition, seq, sealed FROM log.record WHERE ref IS NOT NULL ORDER BY seq DESC LIMIT 1"
         ).fetchone()
         assert row is not None
         owner.execute("UPDATE log.record SET sealed = substr(sealed, 1, 20) WHERE partition = %s AND seq = %s", row[:2])
@@ -46,7 +46,7 @@ def resident_aside(town: Office) -> str:
             "INSERT INTO gate.quarantine (set, partition, ref, since, reason, error, orgs)"
             " SELECT s.name, r.partition, r.ref, '2026-01-05', 'resident', 'ValueError at step.py:1', ARRAY[%s]"
             " FROM gate.set s, log.record r WHERE s.live AND r.ref IS NOT NULL ORDER BY r.seq LIMIT 1",
-            [OW],
+            [DP],
         )
     (listed,) = town("quarantine", "list", "--json").rows
     return str(listed["id"])
@@ -87,7 +87,7 @@ def test_inspecting_shows_fields_to_a_steward_with_a_reason_and_the_resident_rea
 def test_values_are_those_of_the_stewards_own_organisation(town: Office) -> None:
     (listed,) = town("quarantine", "list", "--json").rows
     arguments = ("quarantine", "inspect", str(listed["id"]), "--reason", "audit", "--values", "--json", "--as")
-    for steward, org in (("steward-1", GI), ("steward-ow", OW)):
+    for steward, org in (("steward-1", GI), ("steward-dp", DP)):
         lines = town(*arguments, steward).rows
         assert any("values" in line for line in lines if line["org"] == org), steward
         assert not any("values" in line or line["event"] for line in lines if line.get("org") != org), steward
