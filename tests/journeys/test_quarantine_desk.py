@@ -47,7 +47,8 @@ def resident_aside(town: Office) -> str:
         ((live, ref),) = owner.execute(
             "INSERT INTO gate.quarantine (set, partition, ref, since, reason, error, orgs)"
             " SELECT s.name, r.partition, r.ref, '2026-01-05', 'resident', 'ValueError at step.py:1', ARRAY[%s]"
-            " FROM gate.set s, log.record r WHERE s.live AND r.ref IS NOT NULL ORDER BY r.seq LIMIT 1 RETURNING set, ref",
+            " FROM gate.set s, log.record r WHERE s.live AND r.ref IS NOT NULL ORDER BY r.seq"
+            " LIMIT 1 RETURNING set, ref",
             [DP],
         ).fetchall()
         owner.execute(sql.SQL("DELETE FROM {} WHERE ref = %s").format(sql.Identifier(live, "resident")), [ref])
