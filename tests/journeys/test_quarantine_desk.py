@@ -10,6 +10,8 @@ from chaos.office import Office, live, opened_office
 from chaos.town import DP, FIRST_DAY, GI, agreements, lives, pseudonym
 from psycopg import sql
 
+from woonketen.projections.ddl import PEOPLE
+
 LAST = FIRST_DAY + timedelta(days=20)
 
 
@@ -51,7 +53,9 @@ def resident_aside(town: Office) -> str:
             " LIMIT 1 RETURNING set, ref",
             [DP],
         ).fetchall()
-        owner.execute(sql.SQL("DELETE FROM {} WHERE ref = %s").format(sql.Identifier(live, "resident")), [ref])
+        for table, column in (*((view, "v_ref") for view in PEOPLE), ("resident", "ref"), ("contribution", "ref")):
+            kept = sql.SQL("DELETE FROM {} WHERE {} = %s").format(sql.Identifier(live, table), sql.Identifier(column))
+            owner.execute(kept, [ref])
     (listed,) = town("quarantine", "list", "--json").rows
     return str(listed["id"])
 
