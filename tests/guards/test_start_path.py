@@ -19,7 +19,7 @@ def test_the_cli_imports_no_heavy_library_on_its_start_path() -> None:
 
 
 def test_the_portal_starts_without_the_libraries_of_stewards_and_of_kafka() -> None:
-    names = imported("import woonketen.orchestration.web.app, woonketen.orchestration.web.server")
+    names = imported("import woonketen.orchestration.web.app, woonketen.orchestration.web.serve")
     assert names & {"dagster", "great_expectations", "faust", "kafka", "pandas"} == set()
 
 
