@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from woonketen.orchestration.web import desk, door, processing, rate, signin, tokens
@@ -81,6 +81,8 @@ def test_a_mark_tells_how_many_rows_are_new(rows: dict[str, str]) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=60))
+@example(b'{},"subject":"K-1"')
+@example(b'1,"source":"x","data":{}')
 def test_the_body_of_the_binary_mode_is_one_value_or_nothing(body: bytes) -> None:
     """Whatever it is, the line that admission gets has the attributes of the headers and no others."""
     from starlette.datastructures import Headers
