@@ -124,12 +124,13 @@ async def accessibility(request: Request) -> Response:
 
 
 @router.post("/taal")
-def speak(taal: Annotated[str, Form()] = "nl", terug: Annotated[str, Form()] = "/") -> Response:
+def speak(request: Request, taal: Annotated[str, Form()] = "nl", terug: Annotated[str, Form()] = "/") -> Response:
     """The language of the pages. No session is needed, and nothing of anybody is changed."""
     response = RedirectResponse(asking.own_path(terug), 303)
     if taal in rendering.LANGUAGES:
+        secure = bool(getattr(getattr(request.app.state, "config", None), "secure", False))
         response.set_cookie(
-            rendering.LANGUAGE_COOKIE, taal, max_age=31_536_000, path="/", httponly=True, samesite="lax"
+            rendering.LANGUAGE_COOKIE, taal, max_age=31_536_000, path="/", secure=secure, httponly=True, samesite="lax"
         )
     return response
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -22,7 +23,9 @@ NUMBERS = frozenset(
     {"accepted_24h", "refused_24h", "parked", "quarantined", "lag", "dwellings", "nuisance_per_100", "rows", "keys",
      "leases_ending_180d"}
 )  # fmt: skip
-_NEWEST_FIRST = {"steward_refusals": "at", "looks": "at", "steward_proofs": "at", "steward_requests": "received_on"}
+SOON = timedelta(days=30)
+"""What ends within this term stands out."""
+_NEWEST_FIRST = {"steward_refusals": "at", "looks": "at", "steward_proofs": "at"}
 _QUARANTINE = ("id", "orgs", "since", "reason", "error")
 
 
@@ -90,11 +93,31 @@ def figures(request: Request, session: Session, desk: Desk) -> Response:
 def _table(
     request: Request, session: Session, desk: Desk, view: str, blad: str = "1", *, said: bool = False
 ) -> Response:
-    rows = list(desk.table(view))
-    if view in _NEWEST_FIRST:
-        rows.sort(key=lambda row: str(row[_NEWEST_FIRST[view]]), reverse=True)
+    rows = in_order(view, desk.table(view))
     columns = [name for name in OTHER_VIEWS[view].__struct_encode_fields__ if name not in ("corrected", "not_shared")]
-    return _page(request, session, view, columns, rows, blad, said=said)
+    return _page(request, session, view, columns, rows, blad, said=said, soon=desk.today() + SOON)
+
+
+def in_order(view: str, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What asks for something first: a feed that is not well, a consent that ends, a request with the nearest day."""
+    if view in _NEWEST_FIRST:
+        return sorted(rows, key=lambda row: str(row[_NEWEST_FIRST[view]]), reverse=True)
+    if view == "steward_feeds":
+        return sorted(
+            rows,
+            key=lambda row: (
+                row["state"] == "running",
+                -row["quarantined"],
+                -row["parked"],
+                -row["refused_24h"],
+                row["org"],
+            ),
+        )
+    if view == "steward_consents":
+        return sorted(rows, key=lambda row: (row["state"] != "granted", str(row["until"] or "9"), row["ref_hash"]))
+    if view == "steward_requests":
+        return sorted(rows, key=lambda row: (row["state"] != "open", str(row["legal_day"]), row["id"]))
+    return list(rows)
 
 
 def _page(
@@ -106,6 +129,7 @@ def _page(
     blad: str = "1",
     *,
     said: bool = False,
+    soon: date | None = None,
 ) -> Response:
     last = max(1, -(-len(rows) // SIZE))
     at = min(int(blad), last) if blad.isascii() and blad.isdigit() and int(blad) > 0 else 1
@@ -118,5 +142,6 @@ def _page(
         rows=rows[(at - 1) * SIZE : at * SIZE],
         numbers=NUMBERS,
         said=said,
+        soon=soon,
         pages={"page": at, "last": last} if last > 1 else None,
     )
