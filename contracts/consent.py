@@ -17,7 +17,7 @@ import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.recipient import Recipient
-from woonketen.contracts.remembering import remembered
+from woonketen.contracts.remembering import remembered, remembered_if_lasting
 
 Answer = Literal["granted", "refused", "withdrawn", "expired", "never_asked"]
 
@@ -96,7 +96,7 @@ def objected(f: Facts, purpose: str, day: date) -> bool:
     return bool(recorded)
 
 
-@remembered
+@remembered_if_lasting
 def lines(f: Facts, day: date) -> list[Line]:
     """Every consent and refusal that was told, oldest first, with what it is worth on `day`."""
     found = []
@@ -137,7 +137,7 @@ def changes_on(f: Facts, day: date) -> date | None:
 _REFUSED: Answer = "refused"
 
 
-@remembered
+@remembered_if_lasting
 def _statements(f: Facts, role: str | None, org: str | None, purpose: str) -> tuple[Statement, ...]:
     granted = [fact for fact in f.of("consent.granted") if _about(fact.data, role, org, purpose)]
     found = [_statement("granted", fact, fact) for fact in granted]
