@@ -43,7 +43,7 @@ kafka: $(STAMP) ## a local Apache Kafka from Maven artefacts, in the foreground 
 	@$(BIN)/python -m woonketen.orchestration.kafka
 
 test: $(ALL) ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
 chaos: $(ALL) ## 200 faults on a real Kafka while a feed runs, and all stories on both engines (half an hour; FAULTS=n)
 	WOONKETEN_TEST_FAULTS=$(FAULTS) WOONKETEN_TEST_STORIES=all $(BIN)/python -m pytest -o timeout=7200 \

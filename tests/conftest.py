@@ -8,9 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import wktools
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -59,15 +61,17 @@ def kafka() -> dict[str, str]:
     it ends with the run. Without Java or Maven a failure under CI, else a skip that says so."""
     import wkkafka  # here, for most tests need none of it
 
-    from woonketen.orchestration.kafka.jars import ToolMissing
-
+    wkkafka.need_tools()
     _HOME.mkdir(mode=0o755, exist_ok=True)
-    try:
-        return wkkafka.shared(_HOME / "kafka")
-    except ToolMissing as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NO KAFKA HERE: {error}")
+    return wkkafka.shared(_HOME / "kafka")
+
+
+@pytest.fixture(scope="session")
+def java_and_maven() -> None:
+    """For tests that start a Kafka of their own."""
+    import wkkafka
+
+    wkkafka.need_tools()
 
 
 @pytest.fixture
@@ -77,6 +81,13 @@ def link(kafka: dict[str, str]) -> Iterator[Link]:
 
     with wkkafka.prefixed(kafka) as link:
         yield link
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line per tool that is missing, also where nobody asked for reasons of skips."""
+    skipped = [each for each in terminalreporter.stats.get("skipped", []) if isinstance(each.longrepr, tuple)]
+    for line in wktools.lines((each.longrepr[2], each.nodeid) for each in skipped):
+        terminalreporter.write_line(line, yellow=True, bold=True)
 
 
 def pytest_sessionfinish() -> None:

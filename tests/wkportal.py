@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 
-import pytest
+import wktools
 from playwright.sync_api import Browser, Page, sync_playwright
 from wkserved import Served, running
 
@@ -55,10 +54,7 @@ def portal(dsn: str, folder: Path) -> Iterator[Served]:
 def chromium() -> Iterator[Browser]:
     """Debian's. Without it CI fails, and another machine says loudly that nobody looked."""
     if CHROMIUM is None:
-        told = "NO CHROMIUM: nobody looked at the pages. On Debian: apt-get install chromium fonts-noto-core"
-        if os.environ.get("CI") == "true":
-            pytest.fail(told)
-        pytest.skip(told)
+        wktools.missing("Chromium", "Nobody looked at the pages. On Debian: apt-get install chromium fonts-noto-core.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]

@@ -68,7 +68,7 @@ def undisturbed() -> tuple[Told, Told]:
 
 
 @pytest.fixture(scope="module")
-def broker_behind() -> Iterator[tuple[Broker, Proxy]]:
+def broker_behind(java_and_maven: None) -> Iterator[tuple[Broker, Proxy]]:
     """A broker whose clients may come through a proxy."""
     proxy = Proxy()
     with (

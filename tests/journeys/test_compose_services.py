@@ -77,7 +77,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Path]]:
+def kafka(java_and_maven: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Path]]:
     """The compose file's Kafka, by its script: with other ports, and our jars behind the names of the image's scripts.
     The port of our services, the port of partners, the folder of the secrets."""
     folder = tmp_path_factory.mktemp("compose")

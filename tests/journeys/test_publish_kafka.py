@@ -99,6 +99,7 @@ def test_another_organisations_topic_is_a_sentence_about_rights(tmp_path: Path, 
         assert f"This user may not use the topic {link.prefix}{topic}" in done.stderr
 
 
+@pytest.mark.usefixtures("java_and_maven")
 def test_kills_of_both_sides_lose_nothing_and_keep_the_order(tmp_path: Path) -> None:
     expected = write_visits(tmp_path / "visits.jsonl", 6000, RESIDENTS)
     with running(tmp_path / "kafka") as broker:  # of its own, to be killed
