@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 import wktools
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -23,6 +24,10 @@ _FIRST = "WK_TESTS_HOME" not in os.environ  # xdist's workers inherit the first 
 os.environ.setdefault("WK_TESTS_PID", str(os.getpid()))
 # Not tmp_path: that lies in a folder which only we may enter, and PostgreSQL may run as another user.
 _HOME = Path(os.environ.setdefault("WK_TESTS_HOME", f"{tempfile.gettempdir()}/wk-tests-{secrets.token_hex(8)}"))
+
+# No example is too slow: how long it takes is up to what else this machine does. Under CI they are the same every time.
+settings.register_profile("woonketen", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("woonketen")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.jars import ToolMissing, jars, java
 from woonketen.streams.kafka_link import Link, link_of
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 def need_tools() -> None:
@@ -68,7 +68,7 @@ def end(folder: Path) -> None:
         pid = json.loads((folder / "keeper.json").read_text())["pid"]
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while time.monotonic() < until and _lives(pid):
                 time.sleep(0.05)
 

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import wktools
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from wkserved import Served, running
 
 from woonketen.contracts.settings import Settings
@@ -26,6 +26,8 @@ PERSONAS = (
     "steward-ijsselstad", "beleid-1", "schuld-1", "programma-1", "coach-w31",
 )  # fmt: skip
 """Somebody of each role; two landlords, and a coach without anybody."""
+PATIENCE = 120_000.0
+"""Milliseconds that a page may take on a loaded machine."""
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 PATHS: dict[str, tuple[str, ...]] = {
     "corporatie": ("/complexen",),
@@ -55,6 +57,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's. Without it CI fails, and another machine says loudly that nobody looked."""
     if CHROMIUM is None:
         wktools.missing("Chromium", "Nobody looked at the pages. On Debian: apt-get install chromium fonts-noto-core.")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]

@@ -179,7 +179,7 @@ def test_postgres_goes_while_views_are_made(town: Office) -> None:
         with town.sql() as connection:
             wait_for(lambda: connection.execute(AT_WORK).fetchone())
         assert town.kill_postgres()
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=180)
     done = Done(running.returncode, out.decode(), err.decode())
     assert done.code == 3, done.err
     assert "database" in sentence(done).lower()
@@ -206,7 +206,7 @@ def test_interrupt_is_quiet(town: Office) -> None:
         with town.sql() as connection:
             wait_for(lambda: connection.execute(AT_WORK).fetchone())
         running.terminate()
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=180)
     assert running.returncode in (0, 130)
     assert b"Traceback" not in err
     sound(town)
@@ -407,7 +407,7 @@ def test_two_programs_at_once(town: Office) -> None:
     started: list[subprocess.Popen[bytes]] = [town.command("ingest", file, "--as", GI) for file in files]
     started += [town.command("run", "--until-idle"), town.command("run", "--until-idle")]
     for process in started:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
         assert b"Traceback" not in err
         assert process.returncode in (0, 70), err.decode()
     sound(town)

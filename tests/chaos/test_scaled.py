@@ -267,7 +267,7 @@ def alien(office: ScaledOffice) -> None:
     link = link_of(office.settings)
     producer = KafkaProducer(**link.options())
     try:
-        producer.send(link.events, value=b"not a record", partition=0).get(10)
+        producer.send(link.events, value=b"not a record", partition=0).get(60)
     finally:
         producer.close(timeout=2)
 
@@ -329,7 +329,7 @@ def close(made: Region, first: date, last: date) -> None:
     wait_for(closed)
 
 
-def settled(made: Region, seconds: float = 90) -> None:
+def settled(made: Region, seconds: float = 300) -> None:
     def level() -> bool:
         with suppress(WoonketenError, psycopg.Error, AssertionError):
             return made.office.lag() == 0
@@ -456,7 +456,7 @@ def test_a_wrong_password_is_a_sentence_and_a_broker_that_is_away_is_waited_for(
         wait_for(lambda: "password" in said.read_text())
         assert "Traceback" not in said.read_text()
         made.steps[0].terminate()
-        made.steps[0].wait(60)
+        made.steps[0].wait(180)
         broker.kill()
         made.steps = []
         made.add_step(WOONKETEN_KAFKA=broker.bootstrap)
