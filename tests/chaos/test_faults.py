@@ -85,10 +85,9 @@ def unmount(place: Path) -> None:
 def tiny_disk(made: Office) -> Iterator[dict[str, Any]]:
     """The data folder's disk has a few pages left; afterwards there is room again."""
     ballast = made.home / "ballast"
-    with ballast.open("wb") as file, suppress(OSError):
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(1 << 16))
-            file.flush()
     with ballast.open("r+b") as file:
         file.truncate(max(ballast.stat().st_size - (256 << 10), 0))
     yield {}
@@ -98,7 +97,10 @@ def tiny_disk(made: Office) -> Iterator[dict[str, Any]]:
 @contextmanager
 def tiny_files(made: Office) -> Iterator[dict[str, Any]]:
     """Without a disk of our own: PostgreSQL is started by a process that may write no file beyond 4 MiB. To it that is
-    a full disk, and a bad one: its write-ahead log is among the files."""
+    a full disk, and a bad one: its write-ahead log is among the files. It gets a fresh one first, or it might not even
+    start."""
+    with made.sql() as connection:
+        connection.execute("SELECT pg_switch_wal()")
     stop_database(made.data)
     yield {"preexec_fn": limit_files}
 

@@ -200,6 +200,7 @@ class Region:
         if len(self.steps) > 1:
             gone = self.steps.pop(0)
             self.wake_all()
+            wait_for(lambda: child_of(gone) is not None)  # before, it is a Python that starts, and ends like one
             self.codes += end([gone])
 
     def wake_all(self) -> None:
