@@ -96,7 +96,7 @@ def tiny_disk(made: Office) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def tiny_files(made: Office) -> Iterator[dict[str, Any]]:
-    """Without a disk of our own: PostgreSQL is started by a process that may write no file beyond 4 MiB. To it that is
+    """Without a disk of our own: PostgreSQL is started by a process that may write no file beyond 2 MiB. To it that is
     a full disk, and a bad one: its write-ahead log is among the files. It gets a fresh one first, or it might not even
     start."""
     with made.sql() as connection:
@@ -106,7 +106,7 @@ def tiny_files(made: Office) -> Iterator[dict[str, Any]]:
 
 
 def limit_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
 
 
 WAYS = {"files": tiny_files} | ({"disk": tiny_disk} if may_mount() else {})
