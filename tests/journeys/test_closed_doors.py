@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import builders as b
+import psycopg
 import pytest
 
 from woonketen.contracts.errors import ConfigurationError
@@ -160,3 +161,21 @@ def test_nothing_of_an_erased_residents_way_in_is_left(town: Platform) -> None:
         town.erase(org, subject(org, 4), "art_17_request")
     for table in ("web.session", "web.visit", "gate.name", "gate.viewer"):
         assert owner.execute(f"SELECT count(*) FROM {table} WHERE rolname = %s", [rolname]).fetchone() == (0,), table
+
+
+def test_who_is_not_the_coach_hears_nothing_of_what_only_the_coach_sees(town: Platform) -> None:
+    """Of a flagged person least of all: a colleague who waits for his own list would hear that there is somebody."""
+    town.add_user("loket", b.COACH, "zorgaanbieder")
+
+    def keys(name: str) -> set[str]:
+        rows = town.parts.processor.execute("SELECT gate.change_keys(%s)", [town.user(name).rolname]).fetchall()
+        return {key for (key,) in rows}
+
+    with psycopg.connect(town.parts.dsn, autocommit=True) as listening:
+        listening.execute("LISTEN woonketen_shown")
+        tell(town, told("coach.visit_held", b.COACH, 2, TODAY, visit_id="V-2", worker="W-2"))
+        town.run(until_idle=True)
+        heard = {each.payload for each in listening.notifies(timeout=2, stop_after=1)}
+        heard |= {each.payload for each in listening.notifies(timeout=0.2)}
+    assert keys("coach-2") <= heard
+    assert heard.isdisjoint(keys("loket") | keys("coach-1") | keys("wijk"))
