@@ -276,6 +276,13 @@ def _adl(row: Row) -> Row:
     }
 
 
+def warnings_seen(owner: psycopg.Connection[Any], user: User) -> set[str]:
+    """The ids of the warnings, ended ones too, that this person sees now; for the program itself, which then looks back
+    in the log. Not a look: `record_look` is."""
+    with looking(owner, user) as cursor:
+        return {row["id"] for row in fetch(cursor, "SELECT id FROM view_warnings.with_id")}
+
+
 def today(owner: psycopg.Connection[Any]) -> date:
     """The open day of the views: the only "today"."""
     with told():
