@@ -197,8 +197,8 @@ def looking(owner: psycopg.Connection[Any], user: User, *, steady: bool = False)
     with told(), owner.transaction(), owner.cursor(row_factory=dict_row) as cursor:
         if steady:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(user.rolname)))
+        settings = f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL ROLE {{}}"
+        cursor.execute(sql.SQL(settings).format(sql.Identifier(user.rolname)))
         yield cursor
 
 
