@@ -102,7 +102,9 @@ def test_nobody_looks_ahead(town: Platform) -> None:
 def glass(town: Platform, n: int) -> tuple[Any, ...]:
     """All that somebody hears who breaks the glass, without the moment."""
     told_ = town.rights.break_glass(town.user("coach-9"), b.COACH, subject(b.COACH, n), "crisis")
-    asked = [(each["kind"], each["resident"] is None, each["reason"]) for each in town.view("steward_requests", "steward-co")]
+    asked = [
+        (each["kind"], each["resident"] is None, each["reason"]) for each in town.view("steward_requests", "steward-co")
+    ]
     return {**told_, "until": ""}, [row["resident"] for row in town.view("coach", "coach-9")], asked[-1:]
 
 
@@ -155,7 +157,9 @@ def test_nothing_of_an_erased_residents_way_in_is_left(town: Platform) -> None:
     town.view("bewoner", "bewoner-4")
     rolname = town.user("bewoner-4").rolname
     owner = town.parts.owner
-    owner.execute("INSERT INTO web.session (token, rolname, until) VALUES ('\\x01', %s, now() + interval '1 hour')", [rolname])
+    owner.execute(
+        "INSERT INTO web.session (token, rolname, until) VALUES ('\\x01', %s, now() + interval '1 hour')", [rolname]
+    )
     owner.execute("INSERT INTO web.visit (rolname, day) VALUES (%s, '2026-03-20')", [rolname])
     for org in (b.COACH, b.CORPORATIE, b.GEMEENTE):
         town.erase(org, subject(org, 4), "art_17_request")
