@@ -76,17 +76,22 @@ class Same(Generic[T]):
 
 
 class Memo:
-    """Answers by question (a reader and its arguments), each with the types that it rests on and their lists."""
+    """Answers by question (a reader and its arguments), each with the types that it rests on and their lists.
 
-    __slots__ = ("_made", "answers")
+    `lasting`: it stays for the resident's next event; otherwise it serves the recipients of one moment."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_made", "answers", "lasting")
+
+    def __init__(self, *, lasting: bool = False) -> None:
+        self.lasting = lasting
         self.answers: dict[tuple[Any, ...], tuple[_Answer, ...]] = {}
         self._made: dict[tuple[Any, ...], tuple[Traced, Any]] = {}
 
     def make(self, maker: Callable[..., T], facts: Facts, *arguments: Any) -> T:
         """What `maker(facts, *arguments)` makes: an object that asks more of its facts as it goes along. One that was
         made of other facts is taken over, and asks these from now on, if all that it asked for is the same in them."""
+        if not self.lasting:
+            return maker(facts, *arguments)
         kept = self._made.get((maker, *arguments))
         if kept is not None and kept[0].move(facts):
             made: T = kept[1]
@@ -129,5 +134,18 @@ def remembered(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatena
                 found: T = answer
                 return found
         return memo.work_out(question, f)  # type: ignore[no-any-return]
+
+    return read
+
+
+def remembered_if_lasting(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatenate[Facts, P], T]:
+    """As `remembered`, for what is asked once at a moment: then keeping it costs more than it saves."""
+    keeping = remembered(reader)
+
+    @wraps(reader)
+    def read(f: Facts, /, *arguments: P.args, **named: P.kwargs) -> T:
+        if f.memo is None or not f.memo.lasting:
+            return reader(f, *arguments, **named)
+        return keeping(f, *arguments, **named)
 
     return read

@@ -275,19 +275,22 @@ class Platform:
 
     def warnings(self, user: str | User, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
-        whom this person sees now."""
+        whom this person sees now, and of those the warnings that are seen now: a door that was closed since is closed."""
         who = self._looker(user)
+        self._refuse_to_look_ahead(known_on)
         if who.role == "steward":
             return self.residents.feeds(known_on or self._today() - timedelta(days=1))
         if known_on is None:
             return [_warning(row) for row in queries.warnings(self._owner, who, closed=every)]
         refs = queries.residents_of(self._owner, who)
-        rows = self.residents.warnings(refs, who, known_on, every=every)
+        still = queries.warnings_seen(self._owner, who)
+        rows = [each for each in self.residents.warnings(refs, who, known_on, every=every) if each["id"] in still]
         queries.record_look(self._owner, who, "warnings", refs, ["warnings"])
         return rows
 
     def explain(self, warning_id: str, user: str | User, known_on: date | None = None) -> dict[str, Any] | None:
         who = self._looker(user)
+        self._refuse_to_look_ahead(known_on)
         if who.role == "steward":
             return self.residents.explain_feed(warning_id, known_on or self._today() - timedelta(days=1))
         ref = queries.resident_of_warning(self._owner, who, warning_id)
@@ -543,6 +546,11 @@ class Platform:
         return who if isinstance(who, User) else people.find_user(self._owner, who)
 
     _user = user
+
+    def _refuse_to_look_ahead(self, known_on: date | None) -> None:
+        """On a day to come other consents hold: what they will open is closed today."""
+        if known_on is not None and known_on >= self._today():
+            raise ConfigurationError("That evening is still to come.", "Name a day that is closed.")
 
     def _looker(self, name: str | User) -> User:
         """Who reads now; what was opened in an emergency and may no longer be is closed first."""

@@ -210,8 +210,8 @@ def looking(owner: psycopg.Connection[Any], user: User, *, steady: bool = False)
     with told(), owner.transaction(), owner.cursor(row_factory=dict_row) as cursor:
         if steady:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(user.rolname)))
+        settings = f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL ROLE {{}}"
+        cursor.execute(sql.SQL(settings).format(sql.Identifier(user.rolname)))
         yield cursor
 
 
@@ -287,6 +287,13 @@ def _adl(row: Row) -> Row:
         "status": row["status"],
         "attributes": attributes,
     }
+
+
+def warnings_seen(owner: psycopg.Connection[Any], user: User) -> set[str]:
+    """The ids of the warnings, ended ones too, that this person sees now; for the program itself, which then looks back
+    in the log. Not a look: `record_look` is."""
+    with looking(owner, user) as cursor:
+        return {row["id"] for row in fetch(cursor, "SELECT id FROM view_warnings.with_id")}
 
 
 def today(owner: psycopg.Connection[Any]) -> date:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from woonketen.contracts import consent
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.contracts.remembering import remembered
+from woonketen.contracts.remembering import remembered, remembered_if_lasting
 from woonketen.streams import picture
 from woonketen.streams.picture.money import EFFORTS, Balance
 from woonketen.streams.world import World
@@ -24,7 +24,7 @@ INTERVALS_WITHOUT_VISIT = 3
 """After so many agreed intervals without a visit that was held, coaching does not run."""
 
 
-@remembered
+@remembered_if_lasting
 def phase(f: Facts, day: date) -> str:
     """`signalled`, `talks`, `plan`, `waiting`, `offered`, `housed`, `guided`, `staying` or `closed`."""
     enrolment = picture.current_enrolment(f, day)
@@ -76,7 +76,7 @@ def level_of(balance: Balance, day: date) -> ArrearsLevel:
     return next((level for below, level in LEVELS if balance.months < below), "critical")
 
 
-@remembered
+@remembered_if_lasting
 def arrears_trend(f: Facts, day: date) -> str | None:
     """`up`, `down` or `same`: months of rent owed against the balance before it. None with fewer than two balances, or
     when the last is too old."""
@@ -90,7 +90,7 @@ def arrears_trend(f: Facts, day: date) -> str | None:
     return "same" if before == now else "up" if now > before else "down"
 
 
-@remembered
+@remembered_if_lasting
 def coaching_runs(f: Facts, day: date) -> tuple[CoachingRuns, str | None]:
     """Whether coaching runs and, if not, by whom (`provider`, `resident`).
 
@@ -115,7 +115,7 @@ def coaching_runs(f: Facts, day: date) -> tuple[CoachingRuns, str | None]:
     return "no", "resident" if missed and missed[-1].missed_by == "resident" else "provider"
 
 
-@remembered
+@remembered_if_lasting
 def may_signal(f: Facts, lease_id: str, day: date, world: World, org: str | None = None) -> tuple[bool, list[str]]:
     """Whether these arrears may be signalled to the municipality, and what is missing: codes of efforts, `objection`,
     `agreement` (one in force that names early signalling and this corporation)."""

@@ -18,7 +18,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.counting: Counting | None = None
-        self._memo = Memo()
+        self._memo = Memo(lasting=True)
         self._day = date.min
         self._world: World | None = None
 
@@ -27,5 +27,5 @@ class Desk:
         if self.counting is None:
             self.counting = Counting(state)
         if world is not self._world or day != self._day:
-            self._memo, self._day, self._world = Memo(), day, world
+            self._memo, self._day, self._world = Memo(lasting=True), day, world
         return self.counting.whenever().remembering(self._memo)

@@ -13,7 +13,7 @@ from woonketen.contracts import consent
 from woonketen.contracts.calendar import add_workdays
 from woonketen.contracts.facts import Facts
 from woonketen.contracts.indicators import Indicator
-from woonketen.contracts.remembering import Same, remembered
+from woonketen.contracts.remembering import Same, remembered_if_lasting
 from woonketen.streams.judge import READS, TRIGGERS, judge_one, judged, nothing_owed, warning_id
 from woonketen.streams.judge.course import Course, courses
 from woonketen.streams.judge.episode import OPEN, Episode, turn_of
@@ -109,7 +109,7 @@ def feed_episodes(world: World, day: date) -> list[Episode]:
     return found
 
 
-@remembered
+@remembered_if_lasting
 def _episode(facts: Facts, same: Same[Course], day: date, world: World, gone: Same[Facts]) -> Episode:
     course = same.it
     rule = world.rules.indicators.get(course.indicator)
@@ -175,7 +175,7 @@ def _state(course: Course) -> str:
     return "acknowledged" if course.acknowledgement is not None else "active"
 
 
-@remembered
+@remembered_if_lasting
 def tonight(facts: Facts, day: date, world: World, ref: bytes = b"") -> Turn:
     """What the close of the open day would emit of what is shown before its evening. Who is silent tonight is not known
     yet; who was last night is."""

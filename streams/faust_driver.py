@@ -24,8 +24,9 @@ from woonketen.streams.kafka_link import MECHANISM, Link
 
 PINNED = "0.15.3"
 GROUP = "woonketen-step"
-TAKE, WITHIN = 2_000, 0.02
-"""Events in a batch at most, and how long to wait for them, in seconds."""
+TAKE, WITHIN = 10_000, 0.02
+"""Events in a batch at most, and how long to wait for them, in seconds. While one batch is applied the next one grows,
+so a resident is written less often the more there is to do."""
 SESSION_SECONDS = 10.0
 """A worker that is not heard of for so long loses its partitions to the others."""
 _PRIVATE = ("_read_offset", "_committed_offset", "_acked", "_acked_index")
@@ -138,8 +139,8 @@ def _settings(link: Link, folder: Path) -> dict[str, Any]:
         "topic_allow_declare": False,
         "stream_wait_empty": False,
         "stream_recovery_delay": 0.0,
-        "stream_buffer_maxsize": 4096,
-        "broker_max_poll_records": 1000,
+        "stream_buffer_maxsize": 16_384,
+        "broker_max_poll_records": 2_000,
         "broker_commit_interval": 5.0,
         "broker_session_timeout": SESSION_SECONDS,
         "broker_heartbeat_interval": SESSION_SECONDS / 10,

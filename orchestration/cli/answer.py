@@ -8,6 +8,7 @@ from woonketen.orchestration.cli.base import Context, command, pass_shared
 from woonketen.orchestration.cli.look import AS
 
 REASONS = ["acting", "already_known", "no_concern", "wrong_data", "resident_objects", "other"]
+CONTESTS = ["wrong_data", "no_concern", "already_solved", "not_about_me", "other"]
 
 
 @command()
@@ -24,7 +25,7 @@ def acknowledge(shared: Context, warning_id: str, user: str, reason: str) -> Non
 @command()
 @click.argument("warning_id", metavar="WARNING_ID")
 @AS
-@click.option("--reason", type=click.Choice(REASONS), default="wrong_data", show_default=True)
+@click.option("--reason", type=click.Choice(CONTESTS), default="wrong_data", show_default=True)
 @pass_shared
 def contest(shared: Context, warning_id: str, user: str, reason: str) -> None:
     """As the resident: say that a warning is not right. It is answered within five working days."""

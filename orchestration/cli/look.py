@@ -107,7 +107,8 @@ def decide(
 def looks(
     shared: Context, user: str, resident: str | None, decisions: bool, look_id: str | None, reason: str | None
 ) -> None:
-    """Who looked at what, for whom: a resident sees the own looks, a steward all, without names."""
+    """Who looked at what, for whom: a resident sees the own looks, a steward all, without names and, of other
+    organisations, without at whom."""
     if bool(look_id) != bool(reason) or (decisions and look_id):
         raise ConfigurationError("--who and --reason belong together.", "Give both, and no --decisions.")
     with shared.platform() as platform:

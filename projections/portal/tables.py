@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
+from woonketen.contracts import codes
 from woonketen.contracts.views import OTHER_VIEWS
 from woonketen.projections.portal import looked, rendering
 from woonketen.projections.portal.asked import Here, desk_of, needs
@@ -22,7 +24,10 @@ NUMBERS = frozenset(
     {"accepted_24h", "refused_24h", "parked", "quarantined", "lag", "dwellings", "nuisance_per_100", "rows", "keys",
      "leases_ending_180d"}
 )  # fmt: skip
-_NEWEST_FIRST = {"steward_refusals": "at", "looks": "at", "steward_proofs": "at", "steward_requests": "received_on"}
+SOON = timedelta(days=30)
+"""What ends within this term stands out."""
+_NEWEST_FIRST = {"steward_refusals": "at", "looks": "at", "steward_proofs": "at"}
+_PILOT = ("programme", "cohort", "phase", "outcome", "months_housed", "goals_met", "tenancy_kept", "as_of")
 _QUARANTINE = ("id", "orgs", "since", "reason", "error")
 
 
@@ -85,7 +90,8 @@ def figures(request: Request, session: Session, desk: Desk) -> Response:
     asked = request.query_params.get("kwartaal")
     quarter = asked if asked in quarters else next(iter(quarters), None)
     tables = figures_of(row for row in rows if row["quarter"] == quarter)
-    return page(request, "beleid.html", session, tables=tables, quarter=quarter, quarters=quarters)
+    pilots = counted(desk.table("programma_figures"))
+    return page(request, "beleid.html", session, tables=tables, quarter=quarter, quarters=quarters, pilots=pilots)
 
 
 def figures_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -100,14 +106,77 @@ def figures_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]
     return found
 
 
+def pilot(request: Request, session: Session, desk: Desk, blad: str) -> Response:
+    """What a member of a steering group sees: a line per case, and the figures."""
+    rows = sorted(desk.table("programma"), key=lambda row: [str(row[name] or "~") for name in _PILOT])
+    shown, pages = leaf(rows, blad)
+    return page(
+        request,
+        "programma.html",
+        session,
+        pilots=counted(desk.table("programma_figures")),
+        columns=_PILOT,
+        rows=shown,
+        total=len(rows),
+        pages=pages,
+    )
+
+
+def counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Figure → its latest count per programme and cohort; `value` in percent, as a chart draws it.
+
+    >>> row = {"figure": "completed", "programme": "buddy", "cohort": None, "part": 1, "whole": 4}
+    >>> [(each["dimension"], each["value"], each["shown"]) for each in counted([row])["completed"]]
+    [('Buddy', 25.0, '1 van 4')]
+    """
+    latest = {(row["figure"], row["programme"], row["cohort"]): row for row in rows}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for (figure, programme, cohort), row in latest.items():
+        name = codes.label("programme", programme)
+        bar = {
+            "dimension": f"{name} {cohort}" if cohort else name,
+            "value": 100 * row["part"] / row["whole"],
+            "shown": f"{row['part']} van {row['whole']}",
+        }
+        found.setdefault(figure, []).append({**row, **bar})
+    return found
+
+
+def leaf(rows: Sequence[Any], blad: str) -> tuple[Sequence[Any], dict[str, int] | None]:
+    """The rows of this leaf; and which of how many, where there is more than one."""
+    last = max(1, -(-len(rows) // SIZE))
+    at = min(int(blad), last) if blad.isascii() and blad.isdigit() and int(blad) > 0 else 1
+    return rows[(at - 1) * SIZE : at * SIZE], {"page": at, "last": last} if last > 1 else None
+
+
 def _table(
     request: Request, session: Session, desk: Desk, view: str, blad: str = "1", *, said: bool = False
 ) -> Response:
-    rows = list(desk.table(view))
-    if view in _NEWEST_FIRST:
-        rows.sort(key=lambda row: str(row[_NEWEST_FIRST[view]]), reverse=True)
+    rows = in_order(view, desk.table(view))
     columns = [name for name in OTHER_VIEWS[view].__struct_encode_fields__ if name not in ("corrected", "not_shared")]
-    return _page(request, session, view, columns, rows, blad, said=said)
+    return _page(request, session, view, columns, rows, blad, said=said, soon=desk.today() + SOON)
+
+
+def in_order(view: str, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What asks for something first: a feed that is not well, a consent that ends, a request with the nearest day."""
+    if view in _NEWEST_FIRST:
+        return sorted(rows, key=lambda row: str(row[_NEWEST_FIRST[view]]), reverse=True)
+    if view == "steward_feeds":
+        return sorted(
+            rows,
+            key=lambda row: (
+                row["state"] == "running",
+                -row["quarantined"],
+                -row["parked"],
+                -row["refused_24h"],
+                row["org"],
+            ),
+        )
+    if view == "steward_consents":
+        return sorted(rows, key=lambda row: (row["state"] != "granted", str(row["until"] or "9"), row["ref_hash"]))
+    if view == "steward_requests":
+        return sorted(rows, key=lambda row: (row["state"] != "open", str(row["legal_day"]), row["id"]))
+    return list(rows)
 
 
 def _page(
@@ -119,17 +188,18 @@ def _page(
     blad: str = "1",
     *,
     said: bool = False,
+    soon: date | None = None,
 ) -> Response:
-    last = max(1, -(-len(rows) // SIZE))
-    at = min(int(blad), last) if blad.isascii() and blad.isdigit() and int(blad) > 0 else 1
+    shown, pages = leaf(rows, blad)
     return page(
         request,
         "tabel.html",
         session,
         view=view,
         columns=columns,
-        rows=rows[(at - 1) * SIZE : at * SIZE],
+        rows=shown,
         numbers=NUMBERS,
         said=said,
-        pages={"page": at, "last": last} if last > 1 else None,
+        soon=soon,
+        pages=pages,
     )

@@ -9,7 +9,7 @@ from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.indicators import PARTY, SENDER, Indicator, Viewer
 from woonketen.contracts.policy import DERIVED
 from woonketen.contracts.recipient import Recipient
-from woonketen.contracts.remembering import Same, remembered
+from woonketen.contracts.remembering import Same, remembered_if_lasting
 from woonketen.contracts.views import Warn
 from woonketen.streams.judge import judged
 from woonketen.streams.judge.episode import Episode, turn_of
@@ -122,7 +122,7 @@ def _own_share(rule: Indicator, episode: Episode, visible: Facts, to: Recipient,
     return share
 
 
-@remembered
+@remembered_if_lasting
 def _sentence(visible: Facts, same: Same[Episode], severity: int, role: str, world: World, of_org: str | None) -> str:
     """`role`: `wijkteam`, to whom nothing is told, `bewoner`, or empty for everybody else."""
     episode = same.it

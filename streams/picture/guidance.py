@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from woonketen.contracts.facts import Facts
-from woonketen.contracts.remembering import remembered
+from woonketen.contracts.remembering import remembered, remembered_if_lasting
 
 NOT_A_VOICE = frozenset({"letter", "chat", "email"})
 """Channels that are neither face nor voice."""
@@ -190,7 +190,7 @@ def contacts(f: Facts, day: date) -> list[Contact]:
     ]
 
 
-@remembered
+@remembered_if_lasting
 def last_contact_on(f: Facts, day: date) -> date | None:
     """The last day of contact by face or voice, by any party: a visit held with the resident, an attempt that reached
     (not by letter, chat or e-mail), an intake, an evaluation of the lease, a plan agreed with the resident."""

@@ -10,7 +10,7 @@ from datetime import date
 import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.contracts.remembering import remembered
+from woonketen.contracts.remembering import remembered, remembered_if_lasting
 
 EFFORTS = ("personal_contact", "pointed_to_debt_help", "written_reminder", "offer_to_pass_on")
 """The four that go before a signal, in their order (art. 2 Besluit gemeentelijke schuldhulpverlening)."""
@@ -106,7 +106,7 @@ def arrears_since(f: Facts, lease_id: str, day: date, org: str | None = None) ->
     return since
 
 
-@remembered
+@remembered_if_lasting
 def efforts(f: Facts, lease_id: str, day: date, org: str | None = None) -> list[Effort]:
     """Efforts of the arrears episode that runs on `day`: those after the last zero balance; none while nothing is owed
     (or known)."""
@@ -155,7 +155,7 @@ def collection_step(f: Facts, lease_id: str, day: date, org: str | None = None) 
     return CollectionStep(taken[-1].data.step, taken[-1].happened, taken[-1].org)
 
 
-@remembered
+@remembered_if_lasting
 def signals(f: Facts, day: date) -> list[Signal]:
     """Signals to a municipality, oldest first, with what came of them."""
     outcomes = {fact.data.signal_id: fact for fact in f.upto(day, "debt_help.outcome")}

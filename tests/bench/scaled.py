@@ -56,9 +56,8 @@ def scaled(report: Report, events: int, residents: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="wk-kafka-") as folder,
         running(Path(folder) / "kafka") as broker,
-        town(min(events, 20_000), min(residents, 200), report) as plain,
+        town(min(events, 20_000), residents, report) as plain,
     ):
-        residents = min(residents, 200)
         with plain.platform() as platform:
             history(platform, events, residents)
             embedded = {n: rebuilt(platform, n) for n in (1, 2)}
@@ -210,7 +209,7 @@ def shared(made: ScaledOffice, workers: int) -> tuple[float, list[int]]:
         def level() -> bool:
             return all(last >= upto for _, upto, last in connection.execute(STATE).fetchall())
 
-        wait_for(ready)
+        wait_for(ready, 300)
         began = time.monotonic()
         relay(platform, level)
         seconds = time.monotonic() - began

@@ -16,7 +16,7 @@ import httpx2
 import psycopg
 import pytest
 import wkserved as w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -264,6 +264,7 @@ def test_the_way_back_leads_to_no_other_site(served: Served, back: str) -> None:
         assert "a" not in visitor.http.cookies
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_a_way_back_is_a_path_of_our_own(told: str) -> None:
     for each in (told, "/" + told):
@@ -395,7 +396,7 @@ def test_lines_in_headers_and_parameters_stay_what_they_are(served: Served, coac
 @contextmanager
 def _connected(served: Served) -> Iterator[socket.socket]:
     told = urlsplit(served.url)
-    with socket.create_connection((told.hostname, told.port), timeout=15) as connection:
+    with socket.create_connection((told.hostname, told.port), timeout=120) as connection:
         yield connection
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from woonketen.projections.listing import FILTERS, SORTS
 from woonketen.projections.portal import asking, looked, rendering, timeline
 from woonketen.projections.portal.desk import Line
+from woonketen.projections.portal.tables import in_order
 from woonketen.projections.portal.texts import missing, texts
 
 STATIC = rendering.STATIC
@@ -241,6 +242,20 @@ def test_looks_are_told_by_day_and_by_whom() -> None:
     assert found[1][1][0].emergency
 
 
+def test_what_asks_for_something_stands_first() -> None:
+    def feed(org: str, state: str, refused: int) -> dict[str, Any]:
+        return {"org": org, "state": state, "quarantined": 0, "parked": 0, "refused_24h": refused}
+
+    feeds = [feed("a", "running", 0), feed("b", "running", 2), feed("c", "silent", 0)]
+    assert [row["org"] for row in in_order("steward_feeds", feeds)] == ["c", "b", "a"]
+    consents = [
+        {"ref_hash": "1", "state": "withdrawn", "until": date(2026, 1, 1)},
+        {"ref_hash": "2", "state": "granted", "until": None},
+        {"ref_hash": "3", "state": "granted", "until": date(2026, 7, 1)},
+    ]
+    assert [row["ref_hash"] for row in in_order("steward_consents", consents)] == ["3", "2", "1"]
+
+
 def test_words_as_one_writes_them() -> None:
     assert rendering.org("gemeente-ijsselstad") == "Gemeente IJsselstad"
     assert rendering.who("wijkteam") == "het wijkteam"
@@ -281,7 +296,7 @@ def test_figures_are_drawn_and_written_alike_and_what_is_left_out_is_said() -> N
         {"table": "enrolled", "dimension": "wooncoach", "value": 120, "shown": "120", "band": None, "note": None},
         {"table": "enrolled", "dimension": "buddy", "value": None, "shown": "<10", "band": None, "note": "te klein"},
     ]
-    html = made("beleid.html", "beleid", tables={"enrolled": rows})
+    html = made("beleid.html", "beleid", tables={"enrolled": rows}, pilots={})
     assert html.count("&lt;10") == 2
     assert html.count(">120<") == 2
     assert "style" not in html.replace("stylesheet", "")

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from woonketen.orchestration.web import desk, door, processing, rate, signin, tokens
@@ -25,6 +25,7 @@ def test_what_the_docstrings_show(module: ModuleType) -> None:
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(min_value=0, max_value=3), max_size=60), st.integers(1, 5))
 def test_nobody_passes_more_often_than_its_rate(pauses: list[float], burst: int) -> None:
     now = 0.0
@@ -36,6 +37,7 @@ def test_nobody_passes_more_often_than_its_rate(pauses: list[float], burst: int)
     assert passed <= burst + 2.0 * now + 1e-6
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50))
 def test_who_waits_as_long_as_told_passes(asked: int) -> None:
     now = 0.0
@@ -62,6 +64,7 @@ def test_metrics_are_in_the_text_format_and_count() -> None:
     assert "woonketen_up 1" in lines
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text("0123456789abcdef", min_size=4, max_size=4), st.text(min_size=1, max_size=3), max_size=30)
 )
@@ -76,7 +79,10 @@ def test_a_mark_tells_how_many_rows_are_new(rows: dict[str, str]) -> None:
     assert desk.differing(desk.mark_of(many), desk.mark_of(rows)) >= 1
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
+@example(b'{},"subject":"K-1"')
+@example(b'1,"source":"x","data":{}')
 def test_the_body_of_the_binary_mode_is_one_value_or_nothing(body: bytes) -> None:
     """Whatever it is, the line that admission gets has the attributes of the headers and no others."""
     from starlette.datastructures import Headers
