@@ -122,7 +122,7 @@ def test_a_resident_withdraws_with_one_button_and_sees_the_effect(page: Page, se
 def test_a_resident_objects_takes_it_back_asks_to_correct_and_takes_a_copy(page: Page, served: Served) -> None:
     sign_in(page, served, "bewoner-d07")
     page.goto(served.url + "/rechten")
-    page.get_by_role("button", name=re.compile("Ik maak bezwaar.*waarschuwingen")).click()
+    page.get_by_role("button", name=re.compile("Ik maak bezwaar.*signalen")).click()
     expect(page.locator("main")).to_contain_text("U heeft bezwaar gemaakt")
     page.get_by_role("button", name="Trek mijn bezwaar in").click()
     expect(page.locator('[role="status"]').first).to_contain_text("ingetrokken")
@@ -144,7 +144,7 @@ def test_a_resident_says_that_a_warning_is_wrong(wide: Page, served: Served) -> 
     expect(wide.locator('[role="status"]').first).to_contain_text("antwoord binnen 5 werkdagen")
     refreshed(served)
     wide.goto(served.url + "/")
-    expect(wide.locator('[data-veld="contests"]')).to_contain_text("U krijgt antwoord vóór")
+    expect(wide.locator('[data-veld="contests"]')).to_contain_text("U krijgt uiterlijk antwoord op")
 
 
 def test_a_steward_answers_what_a_resident_asked(wide: Page, served: Served) -> None:

@@ -81,7 +81,7 @@ COMMANDS = {
     "contact put": "--as",
     "contact fetch": "--as",
     "evidence": "--as --html --verify --public-key",
-    "quarantine": "list show replay discard",
+    "quarantine": "list show replay discard inspect",
     "rebuild": "--verify",
     "log": "stats verify copy recover",
     "log stats": "",
