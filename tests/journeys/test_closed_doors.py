@@ -109,7 +109,8 @@ def glass(town: Platform, n: int) -> tuple[Any, ...]:
 
 
 def test_the_glass_says_of_a_flagged_person_what_it_says_of_one_whose_enrolment_is_over(town: Platform) -> None:
-    tell(town, told("safety.flag_set", b.GEMEENTE, 2, TODAY), told("enrolment.closed", b.GEMEENTE, 3, TODAY - timedelta(days=1),
+    tell(town, told("safety.flag_set", b.GEMEENTE, 2, TODAY),
+        told("enrolment.closed", b.GEMEENTE, 3, TODAY - timedelta(days=1),
          enrolment_id=f"{b.GEMEENTE}:E-3"))  # fmt: skip
     town.run(until_idle=True)
     over = glass(town, 3)
