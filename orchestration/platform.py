@@ -287,7 +287,10 @@ class Platform:
         """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too. `resident`: by the pseudonym
         of this person's own organisation."""
         who = self._user(user)
-        ref = None if resident is None else self._resident(f"{who.org}:{resident}")
+        if who.role == "bewoner":  # one answer, also for a number that nobody has
+            ref = None if resident is None else self.admission.resident_of(who.org, resident) or b""
+        else:
+            ref = None if resident is None else self._resident(f"{who.org}:{resident}")
         if who.role == "bewoner" and ref not in (None, who.ref):
             raise ConfigurationError("A resident sees who looked at the own data only.", "Leave --resident out.")
         rows = queries.looks(self._owner, who, ref)
