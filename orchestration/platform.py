@@ -255,7 +255,7 @@ class Platform:
 
     def warnings(self, user: str | User, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
-        whom this person sees now, and of those the warnings that are seen now: a door that was closed since is closed."""
+        whom this person sees now, and of those the warnings that are seen now: what was closed since is closed."""
         who = self._looker(user)
         self._refuse_to_look_ahead(known_on)
         if who.role == "steward":

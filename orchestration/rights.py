@@ -121,7 +121,8 @@ class Rights:
             )  # fmt: skip
         except (Broken, OverflowError):
             raise ConfigurationError(
-                "This period ends before it begins, or is too far away.", "Give a last day that is not before the first."
+                "This period ends before it begins, or is too far off.",
+                "Give a last day that is not before the first.",
             ) from None
         self._admission.say("consent.granted", _known(payload), ref)
         return {"consent": payload.consent_id, "state": "granted", "until": payload.valid_until}
@@ -334,7 +335,7 @@ def resident_of(user: User) -> bytes:
 
 
 def _known(payload: Any) -> Any:
-    """The payload, if its type can be read back: the log is for ever, and what nobody can read withholds a person's rows."""
+    """The payload, if its type can be read back: the log is for ever, and what nobody can read helps nobody."""
     try:
         return msgspec.convert(msgspec.to_builtins(payload), type(payload))
     except msgspec.ValidationError:

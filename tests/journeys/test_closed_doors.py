@@ -102,17 +102,19 @@ def test_nobody_looks_ahead(town: Platform) -> None:
 def glass(town: Platform, n: int) -> tuple[Any, ...]:
     """All that somebody hears who breaks the glass, without the moment."""
     told_ = town.rights.break_glass(town.user("coach-9"), b.COACH, subject(b.COACH, n), "crisis")
-    asked = [(each["kind"], each["resident"] is None, each["reason"]) for each in town.view("steward_requests", "steward-co")]
+    asked = [
+        (each["kind"], each["resident"] is None, each["reason"]) for each in town.view("steward_requests", "steward-co")
+    ]
     return {**told_, "until": ""}, [row["resident"] for row in town.view("coach", "coach-9")], asked[-1:]
 
 
 def test_the_glass_says_of_a_flagged_person_what_it_says_of_one_whose_enrolment_is_over(town: Platform) -> None:
-    tell(town, told("safety.flag_set", b.GEMEENTE, 2, TODAY), told("enrolment.closed", b.GEMEENTE, 3, TODAY - timedelta(days=1),
-         enrolment_id=f"{b.GEMEENTE}:E-3"))  # fmt: skip
+    over = told("enrolment.closed", b.GEMEENTE, 3, TODAY - timedelta(days=1), enrolment_id=f"{b.GEMEENTE}:E-3")
+    tell(town, told("safety.flag_set", b.GEMEENTE, 2, TODAY), over)
     town.run(until_idle=True)
-    over = glass(town, 3)
-    assert over[1] == []
-    assert glass(town, 2) == over
+    of_who_left = glass(town, 3)
+    assert of_who_left[1] == []
+    assert glass(town, 2) == of_who_left
 
 
 def test_a_steward_does_not_read_at_whom_others_looked(town: Platform) -> None:
@@ -165,7 +167,9 @@ def test_nothing_of_an_erased_residents_way_in_is_left(town: Platform) -> None:
     town.view("bewoner", "bewoner-4")
     rolname = town.user("bewoner-4").rolname
     owner = town.parts.owner
-    owner.execute("INSERT INTO web.session (token, rolname, until) VALUES ('\\x01', %s, now() + interval '1 hour')", [rolname])
+    owner.execute(
+        "INSERT INTO web.session (token, rolname, until) VALUES ('\\x01', %s, now() + interval '1 hour')", [rolname]
+    )
     owner.execute("INSERT INTO web.visit (rolname, day) VALUES (%s, '2026-03-20')", [rolname])
     for org in (b.COACH, b.CORPORATIE, b.GEMEENTE):
         town.erase(org, subject(org, 4), "art_17_request")
