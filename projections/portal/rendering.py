@@ -72,6 +72,7 @@ def environment(lang: str) -> Environment:
         "code": code,
         "listed": dutch.listed,
         "moment": moment,
+        "month": month,
         "org": org,
         "who": who,
         "breaks": breaks,
@@ -115,6 +116,14 @@ def day(told: date | str | None) -> str:
     return dutch.day(date.fromisoformat(told) if isinstance(told, str) else told)
 
 
+def month(told: str) -> str:
+    """
+    >>> month("2026-06")
+    'juni 2026'
+    """
+    return dutch.day(date.fromisoformat(f"{told}-01")).partition(" ")[2]
+
+
 def breaks(told: str) -> Markup:
     """A technical name that may be broken after its dots and underscores, and nowhere else."""
     return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(told))))  # noqa: S704 - escaped just here
@@ -133,7 +142,7 @@ def moment(told: str | None) -> str:
     if told is None:
         return "–"
     at = datetime.fromisoformat(told).astimezone(TOWN)
-    return f"{dutch.day(at.date())} {at:%H:%M}"
+    return f"{dutch.day(at.date())} {at:%H:%M}".replace(" ", "\u00a0", 2)
 
 
 def code(told: str, name: str) -> str:
