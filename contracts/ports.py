@@ -234,6 +234,6 @@ class ViewStore(Protocol):
         """A record that opens after all leaves the quarantine; a resident leaves it when its rows are written."""
         ...
 
-    def discard(self, number: int) -> None:
+    def discard(self, number: int, reason: str) -> None:
         """Off the list; what is withheld stays so until something can be computed."""
         ...

@@ -209,18 +209,21 @@ class Rights:
                 f"Roles that see a part: {', '.join(GLASS)}.",
             )
         ref = self._admission.resident_of(org, subject) if org == user.org else None
-        if ref is None or self._flagged(user, ref):
-            # One answer for what is not there, what is another's, and what must not be known to be there.
+        if ref is None:  # one answer for what is not there and what is another's
             queries.record_denial(self._owner, user, "break_glass", "unknown_subject")
             raise ConfigurationError(
                 "This organisation has no resident under that pseudonym.", "Give the own organisation's pseudonym."
             )
         facts = self._facts(ref)
+        # Of a flagged person it opens nothing and says what it says of one whose enrolment is over: the organisation
+        # knows the pseudonym, so that a refusal would tell that there is a flag.
+        hours = 0 if self._flagged(user, ref) else GLASS_HOURS
         with told(), self._processor.transaction():
             row = self._processor.execute(
                 "INSERT INTO gate.glass (rolname, ref, reason, until)"
-                f" VALUES (%s, %b, %s, now() + interval '{GLASS_HOURS} hours') RETURNING until, id, opened_at",
-                [user.rolname, ref, reason],
+                " VALUES (%s, %b, %s, now() + make_interval(hours => %s))"
+                f" RETURNING now() + interval '{GLASS_HOURS} hours', id, opened_at",
+                [user.rolname, ref, reason, hours],
             ).fetchone()
             self._ask("break_glass", user.org, ref, facts, category=user.role, reason=reason)
             assert row is not None

@@ -203,6 +203,7 @@ def _people(in_set: str, shape: Shape) -> Iterator[str]:
     if shape.name == "bewoner":
         yield f"GRANT SELECT (consents) ON {table} TO woonketen_gate;"
     yield f"GRANT SELECT (v_id, v_ref, v_org, v_worker, v_district) ON {table} TO woonketen_gate;"
+    yield f"CREATE POLICY measure ON {table} FOR SELECT TO woonketen_measure USING (true);"
     yield f"CREATE POLICY gate ON {table} FOR SELECT TO woonketen_gate USING (true);"
 
 

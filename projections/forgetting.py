@@ -14,9 +14,11 @@ from woonketen.projections.ddl import PEOPLE
 
 SEALED = (
     "vault.key", "admission.pseudonym", "admission.parked", "admission.seen", "admission.outcome",
-    "admission.enrolment",
+    "admission.enrolment", "gate.name", "gate.request", "gate.looks_key",
 )  # fmt: skip
 """Tables whose rows hold something sealed or wrapped."""
+_OF_A_PERSON = ("gate.name", "web.session", "web.visit")
+"""What is kept of who looks, beside the leave to."""
 _SCRUB_LOCK_TIMEOUT = "20s"
 
 
@@ -63,6 +65,10 @@ def forget_residents(
                 rows += processor.execute(query, [list(refs)]).rowcount
             viewers = "DELETE FROM gate.viewer WHERE ref = ANY(%b) RETURNING rolname"
             gone = [rolname for (rolname,) in processor.execute(viewers, [list(refs)]).fetchall()]
+            for table in _OF_A_PERSON:
+                processor.execute(
+                    sql.SQL("DELETE FROM {} WHERE rolname = ANY(%s)").format(sql.Identifier(*table.split("."))), [gone]
+                )
     return rows + len(gone), gone
 
 

@@ -61,9 +61,11 @@ class PostgresViews:
         with told():
             self._connection.execute("DELETE FROM gate.quarantine WHERE id = %s AND seq IS NOT NULL", [number])
 
-    def discard(self, number: int) -> None:
+    def discard(self, number: int, reason: str) -> None:
         with told():
-            self._connection.execute("UPDATE gate.quarantine SET discarded = true WHERE id = %s", [number])
+            self._connection.execute(
+                "UPDATE gate.quarantine SET discarded = true, discard_reason = %s WHERE id = %s", [reason, number]
+            )
 
     def _locked(self, partition: int) -> PostgresBatch:
         while True:

@@ -84,12 +84,26 @@ def quarantine(request: Request, session: Here) -> Response:
 
 
 def figures(request: Request, session: Session, desk: Desk) -> Response:
-    """The frozen tables; none where no quarter was closed yet."""
-    rows = desk.table("beleid") if "beleid" in OTHER_VIEWS else ()
-    made: dict[str, list[Mapping[str, Any]]] = {}
+    """The frozen tables of a quarter, the newest unless one is asked for; none where no quarter was frozen yet."""
+    rows = desk.table("beleid")
+    quarters = list(dict.fromkeys(row["quarter"] for row in rows))
+    asked = request.query_params.get("kwartaal")
+    quarter = asked if asked in quarters else next(iter(quarters), None)
+    tables = figures_of(row for row in rows if row["quarter"] == quarter)
+    pilots = counted(desk.table("programma_figures"))
+    return page(request, "beleid.html", session, tables=tables, quarter=quarter, quarters=quarters, pilots=pilots)
+
+
+def figures_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Title → `parts` (the columns), `groups` (row → part → cell) and `bars`: the same cells in the same order."""
+    found: dict[str, Any] = {}
     for row in rows:
-        made.setdefault(row["table"], []).append(row)
-    return page(request, "beleid.html", session, tables=made, pilots=counted(desk.table("programma_figures")))
+        table = found.setdefault(row["table"], {"parts": [], "groups": {}, "bars": []})
+        if row["part"] not in table["parts"]:
+            table["parts"].append(row["part"])
+        table["groups"].setdefault(row["dimension"], {})[row["part"]] = row
+        table["bars"].append(row)
+    return found
 
 
 def pilot(request: Request, session: Session, desk: Desk, blad: str) -> Response:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from wkportal import PERSONAS, paths_of, sign_in
+from wkportal import PATIENCE, PERSONAS, paths_of, sign_in
 from wkserved import Served
 
 WIDTHS = (320, 768, 1920)
@@ -29,6 +29,7 @@ ROLES = {"coach": "coach", "regie": "casusregisseur", "wijk": "wijkteam", "huur"
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="nl-NL")
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from wkportal import sign_in
+from wkportal import PATIENCE, sign_in
 from wkserved import Served
 
 
@@ -18,6 +18,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": width, "height": 800}, java_script_enabled=kind == "js", locale="nl-NL"
     )
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -25,6 +26,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 @pytest.fixture
 def wide(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="nl-NL")
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -242,7 +244,7 @@ def test_what_is_new_is_said_and_moves_nothing_under_the_reader(wide: Page, serv
     with served.app.state.desks.open(_session(served, "coach-w22")) as desk:
         assert desk.record("coach", row, "contact_attempted", "een-nieuwe-poging", told).status == "accepted"
     refreshed(served)
-    expect(wide.locator("#vers-uitslag a")).to_contain_text("1 nieuwe regel – tonen", timeout=10_000)
+    expect(wide.locator("#vers-uitslag a")).to_contain_text("1 nieuwe regel – tonen")
     assert lines(wide) == before
     wide.locator("#vers-uitslag a").click()
     expect(wide.locator("#vers-uitslag a")).to_have_count(0)
