@@ -233,7 +233,13 @@ class Platform:
     ) -> dict[str, Any]:
         """The step, until nothing is left or `stop` is set. Raises `NotYours` when the views come from other rules."""
         if self.parts.link is None:
-            done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+            from woonketen.orchestration.halves import run_in_halves  # its parts are those of a rebuild
+
+            source = rebuilding.Source(self.parts.dsn, self.parts.keys.packed, *self.parts.rulebook.texts)
+            done = run_in_halves(
+                self.worker, source, self.admission.settings().partitions,
+                until_idle=until_idle, stop=stop, on_progress=on_progress,
+            )  # fmt: skip
         else:
             from woonketen.orchestration.running import run_plainly  # who has no Kafka needs no client of it
 
