@@ -98,6 +98,7 @@ def test_states_of_a_page_too(page: Page, served: Served) -> None:
     assert not wrong(page)
     page.locator("text=English").click()
     assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator(".items h3 a").count(), "back from what was searched to the list"
     assert not wrong(page)
 
 

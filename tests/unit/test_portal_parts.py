@@ -270,7 +270,7 @@ def test_words_as_one_writes_them() -> None:
 def made(template: str, role: str, **told: Any) -> str:
     user = SimpleNamespace(role=role, org="rekenhulp-delta")
     session = SimpleNamespace(user=user, purpose="early_signalling", csrf="c")
-    every = {"session": session, "demo": False, "path": "/", "language": "nl"}
+    every = {"session": session, "demo": False, "path": "/", "again": "/", "language": "nl"}
     return rendering.environment("nl").get_template(template).render(every | told)
 
 
