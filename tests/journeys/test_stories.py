@@ -127,9 +127,9 @@ def test_until_is_how_far_it_plays(told: Told, platform: Stage) -> None:
 KNOWN = {
     ("coach-oost", "late_week"), ("dakpan-wonen", "late_month"), ("dakpan-wonen", "late_week"),
     ("gemeente-ijsselstad", "late_week"), ("openbaar-wonen", "late_month"), ("openbaar-wonen", "late_week"),
-    ("zorg-ijssel", "late_week"),
+    ("zorg-ijssel", "late_month"), ("zorg-ijssel", "late_week"), ("zorg-ijssel", "district_missing"),
 }  # fmt: skip
-"""What the stories tell of partners that were late: organisation and check."""
+"""What the stories tell of partners that were late, and of one that enrols for the whole town, without a district: organisation and check."""
 
 
 def test_a_stewards_checks_raise_what_the_stories_tell_and_nothing_else(told: Told, platform: Stage) -> None:
