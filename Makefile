@@ -66,6 +66,7 @@ format: $(ALL) ## put the code in its form
 
 bench: $(ALL) ## the numbers of the README, as ratios
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/quality.py
 	$(BIN)/python tests/bench/scaled.py --events 200000
 
 lock: ## solve the dependencies again (needs uv)

@@ -203,7 +203,7 @@ def _valid(grant: Statement, day: date) -> bool:
 
 
 def _state(f: Facts, fact: Fact, day: date) -> Answer:
-    """Open for any role that it reaches and any category: of one organisation a refusal to a whole role closes it too."""
+    """Open for any role that it reaches and any category: a refusal to a whole role closes an organisation's too."""
     named, purpose = fact.data.recipient, fact.data.purpose
     roles = [named.role] if named.role is not None else [role for role, of in PURPOSE_OF.items() if of == purpose]
     closed_by: Answer = "withdrawn"

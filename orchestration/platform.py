@@ -233,7 +233,13 @@ class Platform:
     ) -> dict[str, Any]:
         """The step, until nothing is left or `stop` is set. Raises `NotYours` when the views come from other rules."""
         if self.parts.link is None:
-            done = self.worker.run(until_idle=until_idle, stop=stop, on_progress=on_progress)
+            from woonketen.orchestration.halves import run_in_halves  # its parts are those of a rebuild
+
+            source = rebuilding.Source(self.parts.dsn, self.parts.keys.packed, *self.parts.rulebook.texts)
+            done = run_in_halves(
+                self.worker, source, self.admission.settings().partitions,
+                until_idle=until_idle, stop=stop, on_progress=on_progress,
+            )  # fmt: skip
         else:
             from woonketen.orchestration.running import run_plainly  # who has no Kafka needs no client of it
 
@@ -275,7 +281,7 @@ class Platform:
 
     def warnings(self, user: str | User, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
-        whom this person sees now, and of those the warnings that are seen now: a door that was closed since is closed."""
+        whom this person sees now, and of those the warnings that are seen now: what was closed since is closed."""
         who = self._looker(user)
         self._refuse_to_look_ahead(known_on)
         if who.role == "steward":
@@ -307,7 +313,10 @@ class Platform:
         """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too. `resident`: by the pseudonym
         of this person's own organisation."""
         who = self._user(user)
-        ref = None if resident is None else self._resident(f"{who.org}:{resident}")
+        if who.role == "bewoner":  # one answer, also for a number that nobody has
+            ref = None if resident is None else self.admission.resident_of(who.org, resident) or b""
+        else:
+            ref = None if resident is None else self._resident(f"{who.org}:{resident}")
         if who.role == "bewoner" and ref not in (None, who.ref):
             raise ConfigurationError("A resident sees who looked at the own data only.", "Leave --resident out.")
         rows = queries.looks(self._owner, who, ref)

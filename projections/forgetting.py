@@ -48,7 +48,10 @@ def forget_residents(
                 query = sql.SQL("DELETE FROM {} WHERE {} = ANY(%b)").format(
                     sql.Identifier(name, table), sql.Identifier(column)
                 )
-                rows += processor.execute(query, [list(refs)]).rowcount
+                gone_here = processor.execute(query, [list(refs)]).rowcount
+                rows += gone_here
+                if table == "contribution" and gone_here:  # the next step makes them anew, without what is gone
+                    processor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name, "complex")))
         rows += processor.execute("DELETE FROM gate.quarantine WHERE ref = ANY(%b)", [list(refs)]).rowcount
         rows += processor.execute(
             "DELETE FROM gate.quarantine q USING unnest(%s::int[], %s::bigint[]) AS w(partition, seq)"

@@ -30,6 +30,8 @@ class PostgresViews:
         self._connection = connection
         self._code = code
         self._into = into
+        self._which = "live" if into is None else "name = %s"
+        self._named = [] if into is None else [into]
 
     @contextmanager
     def batch(self, partition: int) -> Iterator[PostgresBatch]:
@@ -69,25 +71,25 @@ class PostgresViews:
 
     def _locked(self, partition: int) -> PostgresBatch:
         while True:
-            name = self._set()
             # The fence: whoever else writes this partition has committed when we get the row, or waits for us. Rows and
             # position are lost together or not at all, and are made again, so their commit need not wait for the disk.
             row = self._connection.execute(
-                "SELECT last, closed, fingerprint, set_config('synchronous_commit', 'off', true) FROM gate.position"
-                " WHERE set = %s AND partition = %s FOR UPDATE",
-                [name, partition],
+                "SELECT p.set, p.last, p.closed, p.fingerprint, set_config('synchronous_commit', 'off', true)"
+                f" FROM gate.position p JOIN gate.set s ON s.name = p.set WHERE s.{self._which} AND p.partition = %s"
+                " FOR UPDATE OF p",
+                [*self._named, partition],
             ).fetchone()
             if row is None:
+                self._set()  # says why
                 raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
+            name = row[0]
             if self._set() == name:  # a swap locks the position too, so from here on it waits
-                last, closed, fingerprint, _ = row
+                _, last, closed, fingerprint, _ = row
                 print_ = None if fingerprint is None else bytes(fingerprint)
                 return PostgresBatch(self._connection, name, partition, last, closed, print_)
 
     def _set(self) -> str:
-        condition = "live" if self._into is None else "name = %s"
-        values = [] if self._into is None else [self._into]
-        row = self._connection.execute(f"SELECT name, code FROM gate.set WHERE {condition}", values).fetchone()
+        row = self._connection.execute(f"SELECT name, code FROM gate.set WHERE {self._which}", self._named).fetchone()
         if row is None:
             raise ConfigurationError("The database is not prepared for this program.", "Run `woonketen init`.")
         if row[1] != self._code:
@@ -113,7 +115,7 @@ class PostgresBatch:
         self.after = after
         self.closed = closed
         self.fingerprint = fingerprint
-        self.contributed = False
+        self._contributed = False
         self._connection = connection
         self._set = in_set
         self._partition = partition
@@ -161,7 +163,7 @@ class PostgresBatch:
                     if old != NOTHING:
                         gone.setdefault(table, []).append(each.ref)
                     added.setdefault(table, []).extend(lines.get(table, ()))
-        self.contributed = self.contributed or CONTRIBUTION in gone or CONTRIBUTION in added
+        self._contributed = self._contributed or CONTRIBUTION in gone or CONTRIBUTION in added
         if residents:
             with self._connection.pipeline():  # one wait for all of it
                 for table, refs in gone.items():
@@ -198,6 +200,13 @@ class PostgresBatch:
         )
 
     # --- rows about nobody ---
+
+    @property
+    def contributed(self) -> bool:
+        if self._contributed:
+            return True
+        (row,) = self._run("SELECT NOT EXISTS (SELECT FROM {table})", "complex", [])
+        return bool(row[0])  # `forgetting` empties it when somebody's share in it is gone
 
     def contributions(self) -> Sequence[Any]:
         # Two partitions may add to one complex: who comes second must see what the first has written.

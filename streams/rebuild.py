@@ -63,7 +63,7 @@ def fill(
     processes: int = 2,
     on_progress: Callable[[Filled], None] = lambda filled: None,
 ) -> Filled:
-    """Fills the fresh set up to these positions, one partition after the other in each process."""
+    """Fills the fresh set up to these positions, one partition after the other in each process; this is one of them."""
     filled = Filled()
     if processes == 1:
         with build() as parts:
@@ -71,10 +71,19 @@ def fill(
                 filled += fill_partition(parts, partition, last, verify=verify)
                 on_progress(filled)
         return filled
-    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with, (os.getpid(),)) as pool:
-        jobs = [pool.submit(_fill_in, build, partition, last, verify) for partition, last in sorted(upto.items())]
+    # This process is one of them: it has begun before another has read its modules.
+    with ProcessPoolExecutor(processes - 1, get_context("spawn"), _end_with, (os.getpid(),)) as pool:
+        jobs = {
+            pool.submit(_fill_in, build, partition, last, verify): (partition, last)
+            for partition, last in sorted(upto.items())
+        }
         try:
-            for job in as_completed(jobs):
+            with build() as parts:
+                for job, (partition, last) in reversed(jobs.items()):
+                    if job.cancel():
+                        filled += fill_partition(parts, partition, last, verify=verify)
+                        on_progress(filled)
+            for job in as_completed(job for job in jobs if not job.cancelled()):
                 filled += job.result()
                 on_progress(filled)
         except BrokenProcessPool:

@@ -87,7 +87,7 @@ class Worker:
         only: Collection[int] | None = None,
     ) -> dict[str, Any]:
         """Applies what is on the log, until nothing is left or `stop` is set. `only`: these partitions, when other
-        workers do the others. Returns `{"applied", "position"}`."""
+        workers do the others; it is looked at anew in every round. Returns `{"applied", "position"}`."""
         stop = stop or Event()
         gc.collect()
         gc.freeze()  # what is here by now stays; the collector need not walk it again and again
@@ -116,9 +116,13 @@ class Worker:
         ends = {partition: end for partition, end in ends.items() if only is None or partition in only}
         behind = sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())
         moved = 0
+        if behind:
+            tell(before, behind)
         for partition, end in ends.items():
             if stop.is_set():
                 break
+            if only is not None and partition not in only:
+                continue  # by now another worker does it
             if positions.get(partition, 0) < end:
                 moved += self.apply(partition)
                 tell(before + moved, max(0, behind - moved))

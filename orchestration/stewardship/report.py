@@ -158,7 +158,11 @@ def page(report: Report) -> str:
     environment.filters["dag"] = in_dutch
     environment.filters["weigering"] = told
     return environment.from_string(text).render(
-        report=report, statuses=STATUSES, trend=trend(report.days), month=_month(report.month)
+        report=report,
+        statuses=STATUSES,
+        of_feed={each.id for each in catalogue.shipped().of(catalogue.FEED)},
+        trend=trend(report.days),
+        month=_month(report.month),
     )
 
 

@@ -109,12 +109,12 @@ def glass(town: Platform, n: int) -> tuple[Any, ...]:
 
 
 def test_the_glass_says_of_a_flagged_person_what_it_says_of_one_whose_enrolment_is_over(town: Platform) -> None:
-    tell(town, told("safety.flag_set", b.GEMEENTE, 2, TODAY), told("enrolment.closed", b.GEMEENTE, 3, TODAY - timedelta(days=1),
-         enrolment_id=f"{b.GEMEENTE}:E-3"))  # fmt: skip
+    over = told("enrolment.closed", b.GEMEENTE, 3, TODAY - timedelta(days=1), enrolment_id=f"{b.GEMEENTE}:E-3")
+    tell(town, told("safety.flag_set", b.GEMEENTE, 2, TODAY), over)
     town.run(until_idle=True)
-    over = glass(town, 3)
-    assert over[1] == []
-    assert glass(town, 2) == over
+    of_who_left = glass(town, 3)
+    assert of_who_left[1] == []
+    assert glass(town, 2) == of_who_left
 
 
 def test_a_steward_does_not_read_at_whom_others_looked(town: Platform) -> None:
@@ -153,6 +153,16 @@ def test_who_asks_for_a_name_learns_no_number_by_it(town: Platform) -> None:
     assert mine.isdisjoint(each["attributes"]["dpl.core.data_subject_id"] for each in asked)
 
 
+def test_a_resident_does_not_learn_whether_a_number_is_somebodys(town: Platform) -> None:
+    said = set()
+    for number in (subject(b.GEMEENTE, 2), "G-nobody"):
+        with pytest.raises(ConfigurationError) as refused:
+            town.looks("bewoner-1", number)
+        said.add(str(refused.value))
+    assert len(said) == 1
+    assert town.looks("bewoner-1", subject(b.GEMEENTE, 1)) == town.looks("bewoner-1")
+
+
 def test_nothing_of_an_erased_residents_way_in_is_left(town: Platform) -> None:
     town.view("bewoner", "bewoner-4")
     rolname = town.user("bewoner-4").rolname
@@ -183,3 +193,26 @@ def test_who_is_not_the_coach_hears_nothing_of_what_only_the_coach_sees(town: Pl
         heard |= {each.payload for each in listening.notifies(timeout=0.2)}
     assert keys("coach-2") <= heard
     assert heard.isdisjoint(keys("loket") | keys("coach-1") | keys("wijk"))
+
+
+@pytest.mark.parametrize("periods", [
+    {"valid": (date(2026, 5, 1), date(2026, 1, 1))},
+    {"valid": (None, date(2020, 1, 1))},
+    {"valid": (None, date(2500, 1, 1))},
+    {"valid": (date(9999, 12, 31), None)},
+    {"data": (date(2026, 5, 1), date(2026, 1, 1))},
+])  # fmt: skip
+def test_a_consent_for_a_period_that_ends_before_it_begins_is_told_so(town: Platform, periods: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="ends before it begins"):
+        town.rights.grant(town.user("bewoner-1"), "wijkteam", None, ["involvement"], **periods)
+
+
+def test_nothing_is_said_that_nobody_can_read(town: Platform) -> None:
+    """On the log it would stand for ever, and withhold the resident's rows."""
+    me = town.user("bewoner-1")
+    for to, purpose, category in ((b.COACH, "nonsense", "care"), ("bewoner", None, "care"), ("steward", None, "care")):
+        with pytest.raises(ConfigurationError, match="knows no consent"):
+            town.rights.refuse(me, to, purpose, [category])
+    town.run(until_idle=True)
+    assert town.quarantine.list() == []
+    assert len(town.view("bewoner", "bewoner-1")) == 1
