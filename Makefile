@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ALL := $(VENV)/.installed-dev
 ONCE ?=
+PORT ?= 3000
 TESTS ?=
 JOBS ?= 2
 FAULTS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo kafka test chaos check format bench lock clean
+.PHONY: help install demo steward kafka test chaos check format bench lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,8 +43,11 @@ demo: $(STAMP) ## play the five programmes and show what each party sees (ONCE=1
 kafka: $(STAMP) ## a local Apache Kafka from Maven artefacts, in the foreground (data in .kafka; Ctrl-C stops it)
 	@$(BIN)/python -m woonketen.orchestration.kafka
 
+steward: $(ALL) ## the data stewards' jobs, assets and alerts in Dagster on this machine (PORT=3000)
+	@$(BIN)/python -m woonketen.orchestration.steward --port $(PORT)
+
 test: $(ALL) ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
 chaos: $(ALL) ## 200 faults on a real Kafka while a feed runs, and all stories on both engines (half an hour; FAULTS=n)
 	WOONKETEN_TEST_FAULTS=$(FAULTS) WOONKETEN_TEST_STORIES=all $(BIN)/python -m pytest -o timeout=7200 \
@@ -62,6 +66,7 @@ format: $(ALL) ## put the code in its form
 
 bench: $(ALL) ## the numbers of the README, as ratios
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/quality.py
 	$(BIN)/python tests/bench/scaled.py --events 200000
 
 lock: ## solve the dependencies again (needs uv)
@@ -74,4 +79,4 @@ SOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --gener
 
 clean: ## stop the demo's database and remove what was made
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m woonketen.orchestration.demo --stop || true; fi
-	rm -rf woonketen-data woonketen-data.kek woonketen-data.ledger .kafka $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf woonketen-data woonketen-data.* .kafka $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.contracts.recipient import Recipient
+from woonketen.contracts.recipient import PURPOSE_OF, Recipient
 from woonketen.contracts.remembering import remembered, remembered_if_lasting
 
 Answer = Literal["granted", "refused", "withdrawn", "expired", "never_asked"]
@@ -203,14 +203,17 @@ def _valid(grant: Statement, day: date) -> bool:
 
 
 def _state(f: Facts, fact: Fact, day: date) -> Answer:
-    named = fact.data.recipient
-    said = _statements(f, named.role, named.org, fact.data.purpose)
+    """Open for any role that it reaches and any category: a refusal to a whole role closes an organisation's too."""
+    named, purpose = fact.data.recipient, fact.data.purpose
+    roles = [named.role] if named.role is not None else [role for role, of in PURPOSE_OF.items() if of == purpose]
     closed_by: Answer = "withdrawn"
-    for category in fact.data.categories:
-        open_grants, closed = _open(said, (category,), day)
-        if any(each.fact is fact for each in open_grants):
-            return "expired" if fact.data.valid_until < day else "granted"
-        closed_by = closed or closed_by
+    for role in roles:
+        said = _statements(f, role, named.org, purpose)
+        for category in fact.data.categories:
+            open_grants, closed = _open(said, (category,), day)
+            if any(each.fact is fact for each in open_grants):
+                return "expired" if fact.data.valid_until < day else "granted"
+            closed_by = closed or closed_by
     return closed_by
 
 

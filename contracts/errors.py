@@ -18,6 +18,8 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 ├── ConfigurationError          2  wrong use or wrong settings
 │   ├── PolicyError                the policy file does not load
 │   ├── IndicatorError             the indicator file does not load
+│   ├── ChecksError                the catalogue of data checks does not load, or has no such check
+│   ├── FiguresError               the catalogue of policy tables does not load
 │   ├── RetentionError             the retention file does not load
 │   ├── WrongKey                   the key file does not open what is stored
 │   ├── NewerSchema                the database was made by a newer program
@@ -120,6 +122,14 @@ class ConfigurationError(WoonketenError):
 
 class PolicyError(ConfigurationError):
     pass
+
+
+class ChecksError(ConfigurationError):
+    """The catalogue of data checks is incomplete, or has no such check."""
+
+
+class FiguresError(ConfigurationError):
+    """The catalogue of policy tables is incomplete or contradicts itself."""
 
 
 class IndicatorError(ConfigurationError):

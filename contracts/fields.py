@@ -167,6 +167,7 @@ _AT_WORK = ("coach", "casusregisseur", "corporatie", "zorgaanbieder")
 _PER_VIEW: Mapping[str, str] = MappingProxyType(
     {
         "complex": "Telt woningen en meldingen per complex; geen rij gaat over een bewoner.",
+        "beleid": "Telt huishoudens in een vaste tabel, afgerond en afgeschermd; geen rij gaat over een bewoner.",
         "programma": "Stuurgroep van een convenant dat evaluatie noemt: een regel per deelname, zonder nummer of dag.",
         "programma_figures": "Cijfers die twee leden van een stuurgroep samen vrijgaven.",
         "looks": "Een bewoner ziet wie bij hem keek, een gegevensbeheerder alle keren zonder namen.",

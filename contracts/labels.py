@@ -64,6 +64,7 @@ OPENED = "break-glass view break_glass"
 """Name of the look that tells that somebody broke the glass."""
 _LISTS = {each: name for name, each in LISTS.items()}
 _PURPOSES = {"self": "inzage in uw eigen gegevens", "stewardship": "beheer van de gegevens"}
+_MISSING = {"objection": "de huurder maakte bezwaar", "agreement": "een convenant over vroegsignalering"}
 _OWNERS = {"resident": "uzelf", "network": "uw netwerk"}
 
 
@@ -139,7 +140,7 @@ def _code(name: str, told: str, short: str | None) -> str:
     for named in _of_payload(short).get(name, ()) if short else _OF_VIEW.get(name, ()):
         if told in codes.members(named):
             return codes.label(named, told)
-    return _OWNERS.get(told, told)
+    return _MISSING.get(told, told) if name == "may_signal_missing" else _OWNERS.get(told, told)
 
 
 @cache

@@ -162,13 +162,18 @@ class Batch(Protocol):
     """One transaction over one partition of a set of tables, with its position locked.
 
     `after`: the last record applied; `closed`: the last day closed; `fingerprint`: of the world that the rows were
-    computed from; `contributed`: whether what residents add to rows about nobody is another than when it began.
+    computed from.
     """
 
     after: int
     closed: date | None
     fingerprint: bytes | None
-    contributed: bool
+
+    @property
+    def contributed(self) -> bool:
+        """Whether the rows about nobody must be made anew: what residents add to them is another than when it began, or
+        they were taken away with somebody who is forgotten."""
+        ...
 
     def due(self, closing: date) -> Mapping[bytes, Kept]:
         """Residents to be judged at a close up to `closing`, or shown anew on the day after it."""
@@ -234,6 +239,6 @@ class ViewStore(Protocol):
         """A record that opens after all leaves the quarantine; a resident leaves it when its rows are written."""
         ...
 
-    def discard(self, number: int) -> None:
+    def discard(self, number: int, reason: str) -> None:
         """Off the list; what is withheld stays so until something can be computed."""
         ...

@@ -456,6 +456,19 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     fields: list[str]
 
 
+class Beleid(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell of a frozen table. `value` may be drawn; else `shown` is `<10`, `–` or a band, and `note` says why."""
+
+    quarter: str
+    table: str
+    dimension: str
+    part: str
+    value: int | None
+    shown: str
+    band: str | None
+    note: str | None
+
+
 class Late(msgspec.Struct, frozen=True, kw_only=True):
     """Dates from which the database computes, on the open day, what only the passing of days changes."""
 
@@ -498,6 +511,7 @@ PERSON_VIEWS = MappingProxyType(
 OTHER_VIEWS = MappingProxyType(
     {
         "complex": Complex,
+        "beleid": Beleid,
         "programma": Programma,
         "programma_figures": ProgrammaFigures,
         "steward_feeds": StewardFeeds,

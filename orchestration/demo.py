@@ -37,6 +37,8 @@ COLUMNS = {
     "steward_feeds": ["org", "last_event_at", "heartbeat_at", "parked", "state"],
 }
 """What fits a terminal; `woonketen view NAME --as USER --json` shows every field."""
+ASKS = {"steward": "Is de aanvoer van vandaag goed?"}
+"""The first question of who asks none in a story."""
 WARNED = ("coach", "casusregisseur", "corporatie", "zorgaanbieder", "bewoner")
 WARNING_COLUMNS = ["severity", "resident", "sentence", "opened_on", "state"]
 MOST_ROWS, MOST_WARNINGS = 6, 4
@@ -129,12 +131,18 @@ def _refused(stories: Sequence[Story], platform: Platform) -> None:
 
 def _portal(stories: Sequence[Story], chosen: Settings) -> None:
     """Opens the portal on this machine, and tells where, and who can be chosen there."""
+    from woonketen.orchestration.demo_figures import counted
     from woonketen.orchestration.web.serve import serve
     from woonketen.projections.portal.pages import Persona
 
     questions = {look.user: look.question for story in stories for look in reversed(story.looks)}
     users = {user.name: user for story in stories for user in story.users}
-    people = [Persona(each.name, each.role, each.org, each.who, questions.get(each.name)) for each in users.values()]
+    people = [
+        Persona(each.name, each.role, each.org, each.who, questions.get(each.name) or ASKS.get(each.role))
+        for each in users.values()
+    ]
+    with open_platform(chosen) as platform:
+        people += counted(platform)
 
     def ready(config: WebConfig) -> None:
         _title("Woonketen draait", f"Open {config.url} en kies een persoon. Alle mensen zijn verzonnen.")

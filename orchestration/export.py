@@ -101,10 +101,11 @@ def as_page(export: Mapping[str, Any]) -> str:
         Table("Wie er in uw gegevens keek", ["wat er gebeurde"], [[each["sentence"]] for each in export["looks"]]),
         Table("Uw toestemmingen", ["voor wie", "waarvoor", "welke gegevens", "vanaf", "tot en met", "stand"],
               [_consent(each) for each in export["consents"]]),
-        Table("Signalen over u", ["wat", "stand", "sinds", "vóór"],
+        Table("Signalen over u", ["wat", "stand", "sinds", "uiterlijk"],
               [[each["sentence"], _state(each["state"]), _text(each["opened_on"]), _text(each["due_on"])]
                for each in export["warnings"]]),
-        Table("Uw verzoeken en meldingen daarover", ["soort", "organisatie", "ontvangen", "antwoord vóór", "stand"],
+        Table("Uw verzoeken en meldingen daarover",
+              ["soort", "organisatie", "ontvangen", "antwoord uiterlijk", "stand"],
               [[_REQUESTS.get(each["kind"], each["kind"]), each["org"], _text(each["received_on"]),
                 _text(each["legal_day"]), _REQUESTS.get(each["state"], each["state"])] for each in export["requests"]]),
     ]  # fmt: skip

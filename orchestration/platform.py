@@ -21,10 +21,22 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import event_key
 from woonketen.contracts.payloads.platform import WarningAcknowledged, WarningContested
 from woonketen.contracts.settings import Settings
-from woonketen.orchestration import backup, erasing, evidence, export, pilots, questions, rebuilding, rotating, wiring
+from woonketen.orchestration import (
+    backup,
+    erasing,
+    evidence,
+    export,
+    figures,
+    pilots,
+    questions,
+    rebuilding,
+    rotating,
+    wiring,
+)  # fmt: skip
 from woonketen.orchestration.contact import Contacts
 from woonketen.orchestration.expiring import Expiring
 from woonketen.orchestration.names import Names
+from woonketen.orchestration.quality import comparing, running
 from woonketen.orchestration.residents import Residents
 from woonketen.orchestration.rights import Rights, resident_of
 from woonketen.orchestration.wiring import Parts
@@ -32,6 +44,7 @@ from woonketen.producers import readers
 from woonketen.projections import people, queries, sets
 from woonketen.projections.people import User
 from woonketen.projections.store import PostgresViews
+from woonketen.streams import quarantine as quarantined
 from woonketen.streams.admission import Admission, Receipt
 from woonketen.streams.log_pg import PostgresLog, verify
 from woonketen.streams.numbers import lag, waiting, workers
@@ -250,6 +263,13 @@ class Platform:
     def quarantine(self) -> Quarantine:
         return Quarantine(self._views, self._log, self.parts.vault, self.worker)
 
+    def inspect_quarantine(self, number: str, user: str | User, reason: str, *, values: bool) -> list[dict[str, Any]]:
+        """What was set aside, opened for a steward; recorded with the reason before anything is shown."""
+        who = self._user(user)
+        inside = self.quarantine.inside(number)
+        queries.record_desk(self._owner, who, inside.refs, ["facts" if values else "fact_types"], reason)
+        return quarantined.lines(inside, who.org, values=values)
+
     @cached_property
     def _views(self) -> PostgresViews:
         return PostgresViews(self._processor, self.parts.rulebook.code)
@@ -261,19 +281,22 @@ class Platform:
 
     def warnings(self, user: str | User, *, every: bool = False, known_on: date | None = None) -> list[dict[str, Any]]:
         """Open ones, gravest first; with `every` ended ones too. `known_on`: as it stood on that evening, of residents
-        whom this person sees now."""
+        whom this person sees now, and of those the warnings that are seen now: what was closed since is closed."""
         who = self._looker(user)
+        self._refuse_to_look_ahead(known_on)
         if who.role == "steward":
             return self.residents.feeds(known_on or self._today() - timedelta(days=1))
         if known_on is None:
             return [_warning(row) for row in queries.warnings(self._owner, who, closed=every)]
         refs = queries.residents_of(self._owner, who)
-        rows = self.residents.warnings(refs, who, known_on, every=every)
+        still = queries.warnings_seen(self._owner, who)
+        rows = [each for each in self.residents.warnings(refs, who, known_on, every=every) if each["id"] in still]
         queries.record_look(self._owner, who, "warnings", refs, ["warnings"])
         return rows
 
     def explain(self, warning_id: str, user: str | User, known_on: date | None = None) -> dict[str, Any] | None:
         who = self._looker(user)
+        self._refuse_to_look_ahead(known_on)
         if who.role == "steward":
             return self.residents.explain_feed(warning_id, known_on or self._today() - timedelta(days=1))
         ref = queries.resident_of_warning(self._owner, who, warning_id)
@@ -290,7 +313,10 @@ class Platform:
         """Lines of the Logboek Dataverwerkingen; a resident gets each as a sentence too. `resident`: by the pseudonym
         of this person's own organisation."""
         who = self._user(user)
-        ref = None if resident is None else self._resident(f"{who.org}:{resident}")
+        if who.role == "bewoner":  # one answer, also for a number that nobody has
+            ref = None if resident is None else self.admission.resident_of(who.org, resident) or b""
+        else:
+            ref = None if resident is None else self._resident(f"{who.org}:{resident}")
         if who.role == "bewoner" and ref not in (None, who.ref):
             raise ConfigurationError("A resident sees who looked at the own data only.", "Leave --resident out.")
         rows = queries.looks(self._owner, who, ref)
@@ -477,9 +503,7 @@ class Platform:
         self, *, verify: bool = False, on_progress: Callable[[Filled], None] = lambda filled: None
     ) -> dict[str, Any]:
         """All views from the log into a second set, compared and swapped in."""
-        parts = self.parts
-        source = rebuilding.Source(parts.dsn, parts.keys.packed, *parts.rulebook.texts, parts.link)
-        report = rebuilding.rebuild(self._owner, source, verify=verify, on_progress=on_progress)
+        report = rebuilding.rebuild(self._owner, self._source, verify=verify, on_progress=on_progress)
         return {
             "events": report.filled.facts,
             "seconds": round(report.seconds, 2),
@@ -487,6 +511,31 @@ class Platform:
             "by_view": {name: n for name, n in report.differences.items() if n},
             "withheld": report.filled.withheld,
         }
+
+    def freeze_figures(
+        self, quarter: str | None = None, on_progress: Callable[[int], None] = lambda households: None
+    ) -> dict[str, Any]:
+        """The tables of a quarter for policy and council, counted and frozen. Again is nothing."""
+        return figures.freeze(self._source, self.open_day() - timedelta(days=1), quarter, on_progress)
+
+    # --- quality ---
+
+    def check_quality(
+        self, *, suites: bool = True, on_progress: Callable[[str], None] = lambda line: None
+    ) -> running.Report:
+        """Every check over feeds, facts and views, as counts; kept in a history."""
+        return running.run(self._source, self.open_day() - timedelta(days=1), suites=suites, on_progress=on_progress)
+
+    def quality(self, org: str = "") -> list[dict[str, Any]]:
+        """The last run, of one organisation or of all together."""
+        return running.last(self.parts.dsn, org)
+
+    def compare_quality(self, check: str, one: str, other: str) -> dict[str, Any]:
+        return comparing.compare(self.parts.dsn, check, (one, self.user(one)), (other, self.user(other)))
+
+    @property
+    def _source(self) -> rebuilding.Source:
+        return rebuilding.Source(self.parts.dsn, self.parts.keys.packed, *self.parts.rulebook.texts, self.parts.link)
 
     def rebuild_back(self) -> dict[str, Any]:
         """Shows the set again that was read before the last swap."""
@@ -506,6 +555,11 @@ class Platform:
         return who if isinstance(who, User) else people.find_user(self._owner, who)
 
     _user = user
+
+    def _refuse_to_look_ahead(self, known_on: date | None) -> None:
+        """On a day to come other consents hold: what they will open is closed today."""
+        if known_on is not None and known_on >= self._today():
+            raise ConfigurationError("That evening is still to come.", "Name a day that is closed.")
 
     def _looker(self, name: str | User) -> User:
         """Who reads now; what was opened in an emergency and may no longer be is closed first."""

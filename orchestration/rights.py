@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 import psycopg
 
 from woonketen.contracts import consent
@@ -20,6 +21,7 @@ from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import Facts
 from woonketen.contracts.payloads import consent as said
+from woonketen.contracts.payloads.base import Broken
 from woonketen.contracts.policy import DERIVED, Policy
 from woonketen.contracts.recipient import PURPOSE_OF, recipient
 from woonketen.contracts.records import PLATFORM
@@ -111,12 +113,18 @@ class Rights:
                 "Look at `woonketen policy explain`: only what the policy marks C waits for a consent.",
             )
         begins = valid[0] or day
-        payload = said.ConsentGranted(
-            occurred_on=day, consent_id=_new("T"), recipient=who, purpose=for_what,  # type: ignore[arg-type]
-            categories=list(categories), valid_from=begins, valid_until=valid[1] or begins + VALID_FOR,  # type: ignore[arg-type]
-            data_from=data[0], data_until=data[1], recorded="in_portal",
-        )  # fmt: skip
-        self._admission.say("consent.granted", payload, ref)
+        try:
+            payload = said.ConsentGranted(
+                occurred_on=day, consent_id=_new("T"), recipient=who, purpose=for_what,  # type: ignore[arg-type]
+                categories=list(categories), valid_from=begins, valid_until=valid[1] or begins + VALID_FOR,  # type: ignore[arg-type]
+                data_from=data[0], data_until=data[1], recorded="in_portal",
+            )  # fmt: skip
+        except (Broken, OverflowError):
+            raise ConfigurationError(
+                "This period ends before it begins, or is too far off.",
+                "Give a last day that is not before the first.",
+            ) from None
+        self._admission.say("consent.granted", _known(payload), ref)
         return {"consent": payload.consent_id, "state": "granted", "until": payload.valid_until}
 
     def refuse(self, user: User, to: str, purpose: str | None, categories: Sequence[str]) -> dict[str, Any]:
@@ -126,7 +134,7 @@ class Rights:
             occurred_on=self._day(), consent_id=_new("T"), recipient=who, purpose=for_what,  # type: ignore[arg-type]
             categories=list(categories),  # type: ignore[arg-type]
         )  # fmt: skip
-        self._admission.say("consent.refused", payload, ref)
+        self._admission.say("consent.refused", _known(payload), ref)
         return {"consent": payload.consent_id, "state": "refused"}
 
     def object(self, user: User, purpose: str) -> dict[str, Any]:
@@ -209,18 +217,21 @@ class Rights:
                 f"Roles that see a part: {', '.join(GLASS)}.",
             )
         ref = self._admission.resident_of(org, subject) if org == user.org else None
-        if ref is None or self._flagged(user, ref):
-            # One answer for what is not there, what is another's, and what must not be known to be there.
+        if ref is None:  # one answer for what is not there and what is another's
             queries.record_denial(self._owner, user, "break_glass", "unknown_subject")
             raise ConfigurationError(
                 "This organisation has no resident under that pseudonym.", "Give the own organisation's pseudonym."
             )
         facts = self._facts(ref)
+        # Of a flagged person it opens nothing and says what it says of one whose enrolment is over: the organisation
+        # knows the pseudonym, so that a refusal would tell that there is a flag.
+        hours = 0 if self._flagged(user, ref) else GLASS_HOURS
         with told(), self._processor.transaction():
             row = self._processor.execute(
                 "INSERT INTO gate.glass (rolname, ref, reason, until)"
-                f" VALUES (%s, %b, %s, now() + interval '{GLASS_HOURS} hours') RETURNING until, id, opened_at",
-                [user.rolname, ref, reason],
+                " VALUES (%s, %b, %s, now() + make_interval(hours => %s))"
+                f" RETURNING now() + interval '{GLASS_HOURS} hours', id, opened_at",
+                [user.rolname, ref, reason, hours],
             ).fetchone()
             self._ask("break_glass", user.org, ref, facts, category=user.role, reason=reason)
             assert row is not None
@@ -321,6 +332,17 @@ def resident_of(user: User) -> bytes:
     if user.role != "bewoner" or user.ref is None:
         raise ConfigurationError("Only a resident says this.", "Name a user with the role bewoner.")
     return user.ref
+
+
+def _known(payload: Any) -> Any:
+    """The payload, if its type can be read back: the log is for ever, and what nobody can read helps nobody."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(payload), type(payload))
+    except msgspec.ValidationError:
+        raise ConfigurationError(
+            "The contract knows no consent for that role or purpose.",
+            f"Purposes: {', '.join(sorted(set(PURPOSE_OF.values()) - {'self', 'stewardship'}))}.",
+        ) from None
 
 
 def _new(kind: str) -> str:

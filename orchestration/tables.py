@@ -39,7 +39,7 @@ HEADINGS = {
     "severity": "ernst",
     "sentence": "signaal",
     "opened_on": "sinds",
-    "due_on": "vóór",
+    "due_on": "uiterlijk",
     "owner": "eigenaar",
     "state": "stand",
     "action": "afspraak",

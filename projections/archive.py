@@ -14,7 +14,7 @@ from psycopg import sql
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.projections.database import told
 
-_SCHEMAS = ("log", "vault", "admission", "looks")
+_SCHEMAS = ("log", "vault", "admission", "looks", "figures")
 _GATE = (
     "installation", "viewer", "feed_silent", "name", "request", "hold", "looks_key", "retention_list", "retention_item",
     "figure",

@@ -62,7 +62,9 @@ GLASS = ("coach", "casusregisseur", "wijkteam", "vrijwilliger")
 # Fields that change by the mere passing of a day.
 _BY_DAY: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("wijkteam", "actions_late"): "CASE WHEN actions_open IS NOT NULL THEN gate.count_late(v_late, {today}) END",
+        # Written out: a list is ordered by it, and a call of `gate.count_late` costs twice as much a row.
+        ("wijkteam", "actions_late"): "CASE WHEN actions_open IS NOT NULL THEN (SELECT count(*)"
+        " FROM jsonb_array_elements_text(v_late -> 'open_due') AS d(due) WHERE due::date < {today}) END",
         ("wijkteam", "arrived_or_left"): "gate.arrived_or_left(v_late, {today})",
         (
             "vrijwilliger",
@@ -203,6 +205,7 @@ def _people(in_set: str, shape: Shape) -> Iterator[str]:
     if shape.name == "bewoner":
         yield f"GRANT SELECT (consents) ON {table} TO woonketen_gate;"
     yield f"GRANT SELECT (v_id, v_ref, v_org, v_worker, v_district) ON {table} TO woonketen_gate;"
+    yield f"CREATE POLICY measure ON {table} FOR SELECT TO woonketen_measure USING (true);"
     yield f"CREATE POLICY gate ON {table} FOR SELECT TO woonketen_gate USING (true);"
 
 

@@ -14,9 +14,11 @@ from woonketen.projections.ddl import PEOPLE
 
 SEALED = (
     "vault.key", "admission.pseudonym", "admission.parked", "admission.seen", "admission.outcome",
-    "admission.enrolment",
+    "admission.enrolment", "gate.name", "gate.request", "gate.looks_key",
 )  # fmt: skip
 """Tables whose rows hold something sealed or wrapped."""
+_OF_A_PERSON = ("gate.name", "web.session", "web.visit")
+"""What is kept of who looks, beside the leave to."""
 _SCRUB_LOCK_TIMEOUT = "20s"
 
 
@@ -46,7 +48,10 @@ def forget_residents(
                 query = sql.SQL("DELETE FROM {} WHERE {} = ANY(%b)").format(
                     sql.Identifier(name, table), sql.Identifier(column)
                 )
-                rows += processor.execute(query, [list(refs)]).rowcount
+                gone_here = processor.execute(query, [list(refs)]).rowcount
+                rows += gone_here
+                if table == "contribution" and gone_here:  # the next step makes them anew, without what is gone
+                    processor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name, "complex")))
         rows += processor.execute("DELETE FROM gate.quarantine WHERE ref = ANY(%b)", [list(refs)]).rowcount
         rows += processor.execute(
             "DELETE FROM gate.quarantine q USING unnest(%s::int[], %s::bigint[]) AS w(partition, seq)"
@@ -63,6 +68,10 @@ def forget_residents(
                 rows += processor.execute(query, [list(refs)]).rowcount
             viewers = "DELETE FROM gate.viewer WHERE ref = ANY(%b) RETURNING rolname"
             gone = [rolname for (rolname,) in processor.execute(viewers, [list(refs)]).fetchall()]
+            for table in _OF_A_PERSON:
+                processor.execute(
+                    sql.SQL("DELETE FROM {} WHERE rolname = ANY(%s)").format(sql.Identifier(*table.split("."))), [gone]
+                )
     return rows + len(gone), gone
 
 

@@ -188,12 +188,13 @@ def _read(
 ) -> tuple[list[Row], int]:
     conditions, values = _conditions(view, filters, find)
     order = SORTS[view].get(sort or "", next(iter(SORTS[view].values()))) if view in SORTS else "started_on, programme"
-    # First which rows, then all of these: a window over whole rows would compute every field of every row.
+    # First which rows, then all of these, so that only what is shown is computed; and a count of its own, since a
+    # window would keep what the order needs of every row.
     picked = queries.fetch(
         cursor,
-        f"SELECT v_id, count(*) OVER () AS total FROM view_{view}.with_id{conditions}"
-        f" ORDER BY {order}, v_id LIMIT %s OFFSET %s",
-        [*values, size, first],
+        f"SELECT v_id, (SELECT count(*) FROM view_{view}.with_id{conditions}) AS total"
+        f" FROM view_{view}.with_id{conditions} ORDER BY {order}, v_id LIMIT %s OFFSET %s",
+        [*values, *values, size, first],
     )
     if not picked:
         count = f"SELECT count(*) AS n FROM view_{view}.with_id{conditions}"

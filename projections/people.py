@@ -23,7 +23,7 @@ VIEWS_OF: Mapping[str, tuple[str, ...]] = {
     "zorgaanbieder": ("zorgaanbieder", "warnings"),
     "vrijwilliger": ("vrijwilliger", "warnings"),
     "schuldhulp": ("schuldhulp",),
-    "beleid": ("complex", "programma_figures"),
+    "beleid": ("beleid", "complex", "programma_figures"),
     "programma": ("programma", "programma_figures"),
     "steward": (
         "steward_feeds",

@@ -152,6 +152,19 @@ def record_look(
         owner.execute("SELECT gate.record_look_at(%s, %s, %b, %s)", [user.rolname, name, list(refs), list(fields)])
 
 
+def record_desk(
+    owner: psycopg.Connection[Any], user: User, refs: Collection[bytes], fields: Sequence[str], why: str
+) -> None:
+    """Records what a steward opens of the quarantine, with the reason. Call it before showing anything. Raises
+    `ConfigurationError` for who is no steward, after recording that it was refused."""
+    if user.role != "steward":
+        record_denial(owner, user, "quarantine", "not_of_this_role")
+        raise ConfigurationError("Only a steward opens what was set aside.", "Name a steward with --as.")
+    with _recording(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
+        owner.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        owner.execute("SELECT gate.record_desk(%s, %b, %s, %s)", [user.rolname, list(refs), list(fields), why])
+
+
 def record_denial(owner: psycopg.Connection[Any], user: User, name: str, why: str) -> None:
     """Records that somebody asked and was told nothing. `why` is a code. Call it before saying no."""
     with _recording(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
@@ -197,8 +210,8 @@ def looking(owner: psycopg.Connection[Any], user: User, *, steady: bool = False)
     with told(), owner.transaction(), owner.cursor(row_factory=dict_row) as cursor:
         if steady:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(user.rolname)))
+        settings = f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL ROLE {{}}"
+        cursor.execute(sql.SQL(settings).format(sql.Identifier(user.rolname)))
         yield cursor
 
 
@@ -274,6 +287,13 @@ def _adl(row: Row) -> Row:
         "status": row["status"],
         "attributes": attributes,
     }
+
+
+def warnings_seen(owner: psycopg.Connection[Any], user: User) -> set[str]:
+    """The ids of the warnings, ended ones too, that this person sees now; for the program itself, which then looks back
+    in the log. Not a look: `record_look` is."""
+    with looking(owner, user) as cursor:
+        return {row["id"] for row in fetch(cursor, "SELECT id FROM view_warnings.with_id")}
 
 
 def today(owner: psycopg.Connection[Any]) -> date:

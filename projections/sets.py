@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from woonketen.contracts.errors import Behind, ConfigurationError, Unreachable
+from woonketen.projections import measure
 from woonketen.projections.database import stepped_into, told
 from woonketen.projections.ddl import SETS, schemas_sql, set_sql, views_sql
 
@@ -150,3 +151,4 @@ def _show(owner: psycopg.Connection[Any], in_set: str) -> None:
             owner.execute(f"DROP VIEW {view}; CREATE {made}")
         group = view.split(".")[0].removeprefix("view_")
         owner.execute(f"GRANT SELECT ON {view} TO woonketen_{group}")
+    measure.show(owner, in_set)

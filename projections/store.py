@@ -66,9 +66,11 @@ class PostgresViews:
         with told():
             self._connection.execute("DELETE FROM gate.quarantine WHERE id = %s AND seq IS NOT NULL", [number])
 
-    def discard(self, number: int) -> None:
+    def discard(self, number: int, reason: str) -> None:
         with told():
-            self._connection.execute("UPDATE gate.quarantine SET discarded = true WHERE id = %s", [number])
+            self._connection.execute(
+                "UPDATE gate.quarantine SET discarded = true, discard_reason = %s WHERE id = %s", [reason, number]
+            )
 
     def _locked(self, partition: int) -> PostgresBatch:
         while True:
@@ -116,7 +118,7 @@ class PostgresBatch:
         self.after = after
         self.closed = closed
         self.fingerprint = fingerprint
-        self.contributed = False
+        self._contributed = False
         self._connection = connection
         self._set = in_set
         self._partition = partition
@@ -164,7 +166,7 @@ class PostgresBatch:
                     if old != NOTHING:
                         gone.setdefault(table, []).append(each.ref)
                     added.setdefault(table, []).extend(lines.get(table, ()))
-        self.contributed = self.contributed or CONTRIBUTION in gone or CONTRIBUTION in added
+        self._contributed = self._contributed or CONTRIBUTION in gone or CONTRIBUTION in added
         if residents:
             with self._connection.pipeline():  # one wait for all of it
                 for table, refs in gone.items():
@@ -201,6 +203,13 @@ class PostgresBatch:
         )
 
     # --- rows about nobody ---
+
+    @property
+    def contributed(self) -> bool:
+        if self._contributed:
+            return True
+        (row,) = self._run("SELECT NOT EXISTS (SELECT FROM {table})", "complex", [])
+        return bool(row[0])  # `forgetting` empties it when somebody's share in it is gone
 
     def contributions(self) -> Sequence[Any]:
         # Two partitions may add to one complex: who comes second must see what the first has written.

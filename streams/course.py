@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from woonketen.streams.world import World
 
 
 class Streaming(Protocol):
-    def stream_residents(self, partition: int, upto: int) -> Iterator[Record]: ...
+    def stream_residents(self, partition: int, upto: int) -> Generator[Record, None, None]: ...
 
 
 @dataclass(frozen=True)

@@ -64,11 +64,19 @@ def deliver(
     without tables it keeps nothing in it."""
     check_faust()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.setLogRecordFactory(without_traceback)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     app = make_app(step, incoming, link, fail, folder)
     worker = faust.Worker(app, loglevel="ERROR", quiet=True, redirect_stdouts=False)
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def without_traceback(*given: Any, **named: Any) -> logging.LogRecord:
+    """Faust logs one whenever a broker goes. Whoever operates this is told in a sentence."""
+    record = logging.LogRecord(*given, **named)
+    record.exc_info = record.stack_info = None
+    return record
 
 
 def make_app(

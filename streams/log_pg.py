@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from struct import Struct
@@ -142,7 +142,7 @@ class PostgresLog:
             "partition = %s AND seq > %s AND ref IS NOT NULL AND day <= %s ORDER BY seq", [partition, after, day]
         )
 
-    def stream_residents(self, partition: int, upto: int) -> Iterator[Record]:
+    def stream_residents(self, partition: int, upto: int) -> Generator[Record, None, None]:
         """All `fact` records with `seq <= upto`, by resident, then `seq`; the server sorts, one record at a time comes
         here."""
         query = (

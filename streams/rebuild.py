@@ -105,7 +105,7 @@ def fill_partition(parts: Parts, partition: int, upto: int, *, verify: bool = Fa
         filling = _Filling(parts, batch, course, verify)
         ahead = ahead_of(parts, partition, upto, course.closed)
         residents = groupby(parts.stream.stream_residents(partition, upto), key=lambda record: record.ref or b"")
-        for gathered in _gather(residents):
+        for gathered in gather(residents):
             filling.take(gathered, ahead)
         stop_the_line(filling.done.withheld, filling.done.residents)
         stop_the_line(filling.done.broken, filling.done.facts)
@@ -155,7 +155,7 @@ def _replay(ref: bytes, known: Sequence[tuple[Record, Fact]], course: Course) ->
     return sum(on_log.get(key) != made.get(key) for key in on_log.keys() | made.keys())
 
 
-def _gather(residents: Iterable[tuple[bytes, Iterator[Record]]]) -> Iterator[list[tuple[bytes, list[Record]]]]:
+def gather(residents: Iterable[tuple[bytes, Iterator[Record]]]) -> Iterator[list[tuple[bytes, list[Record]]]]:
     gathered: list[tuple[bytes, list[Record]]] = []
     many = 0
     for ref, records in residents:

@@ -6,7 +6,7 @@ fit into memory; the table is temporary and goes with its partition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import psycopg
@@ -35,7 +35,7 @@ class Staged:
         self._log = PostgresLog(connection, vault, _STAGED)
         self._voids = load_voids(connection)
 
-    def stream_residents(self, partition: int, upto: int) -> Iterator[Record]:
+    def stream_residents(self, partition: int, upto: int) -> Generator[Record, None, None]:
         """See `PostgresLog`. Raises `Unreachable`, and `WoonketenError` when Kafka has not all of it."""
         with told(), self._connection.transaction():
             self._connection.execute(

@@ -8,9 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import wktools
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -21,6 +24,10 @@ _FIRST = "WK_TESTS_HOME" not in os.environ  # xdist's workers inherit the first 
 os.environ.setdefault("WK_TESTS_PID", str(os.getpid()))
 # Not tmp_path: that lies in a folder which only we may enter, and PostgreSQL may run as another user.
 _HOME = Path(os.environ.setdefault("WK_TESTS_HOME", f"{tempfile.gettempdir()}/wk-tests-{secrets.token_hex(8)}"))
+
+# No example is too slow: how long it takes is up to what else this machine does. Under CI they are the same every time.
+settings.register_profile("woonketen", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("woonketen")
 
 
 @pytest.fixture(scope="session")
@@ -59,15 +66,17 @@ def kafka() -> dict[str, str]:
     it ends with the run. Without Java or Maven a failure under CI, else a skip that says so."""
     import wkkafka  # here, for most tests need none of it
 
-    from woonketen.orchestration.kafka.jars import ToolMissing
-
+    wkkafka.need_tools()
     _HOME.mkdir(mode=0o755, exist_ok=True)
-    try:
-        return wkkafka.shared(_HOME / "kafka")
-    except ToolMissing as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NO KAFKA HERE: {error}")
+    return wkkafka.shared(_HOME / "kafka")
+
+
+@pytest.fixture(scope="session")
+def java_and_maven() -> None:
+    """For tests that start a Kafka of their own."""
+    import wkkafka
+
+    wkkafka.need_tools()
 
 
 @pytest.fixture
@@ -77,6 +86,13 @@ def link(kafka: dict[str, str]) -> Iterator[Link]:
 
     with wkkafka.prefixed(kafka) as link:
         yield link
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line per tool that is missing, also where nobody asked for reasons of skips."""
+    skipped = [each for each in terminalreporter.stats.get("skipped", []) if isinstance(each.longrepr, tuple)]
+    for line in wktools.lines((each.longrepr[2], each.nodeid) for each in skipped):
+        terminalreporter.write_line(line, yellow=True, bold=True)
 
 
 def pytest_sessionfinish() -> None:

@@ -15,19 +15,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import wktools
+
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.settings import settings
 from woonketen.orchestration.data_folder import locked
 from woonketen.orchestration.kafka import topics
-from woonketen.orchestration.kafka.jars import jars, java
+from woonketen.orchestration.kafka.jars import ToolMissing, jars, java
 from woonketen.streams.kafka_link import Link, link_of
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
+
+
+def need_tools() -> None:
+    """Java, and Kafka's libraries: fetched with Maven when this version's are not in the cache yet."""
+    try:
+        java(), jars(lambda _: None)
+    except ToolMissing as error:
+        wktools.missing("Java or Maven", str(error))
 
 
 def shared(folder: Path) -> dict[str, str]:
-    """Woonketen's settings for the run's broker, started by the first who asks. Raises `ToolMissing`."""
-    java(), jars(lambda _: None)
+    """Woonketen's settings for the run's broker, started by the first who asks. After `need_tools`."""
     folder.mkdir(mode=0o700, exist_ok=True)
     note = folder / "keeper.json"
     with locked(folder / "start.lock", fcntl.LOCK_EX, time.monotonic() + START_SECONDS):
@@ -59,7 +68,7 @@ def end(folder: Path) -> None:
         pid = json.loads((folder / "keeper.json").read_text())["pid"]
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while time.monotonic() < until and _lives(pid):
                 time.sleep(0.05)
 

@@ -51,7 +51,7 @@ def write_visits(path: Path, n: int, residents: int = 20) -> list[str]:
 
 def publish(*arguments: str | Path, cwd: Path, **given: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False, timeout=120, **given
+        [*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False, timeout=300, **given
     )
 
 

@@ -123,9 +123,9 @@ class Sender:
 
     def send(self, topic: str, *values: bytes | None, headers: list[tuple[str, bytes]] | None = None) -> None:
         futures = [self._producer.send(topic, value=value, headers=headers) for value in values]
-        self._producer.flush(timeout=30)
+        self._producer.flush(timeout=120)
         for future in futures:
-            future.get(timeout=30)
+            future.get(timeout=120)
 
     def close(self) -> None:
         self._producer.close()
@@ -140,7 +140,7 @@ def sender(link: Link) -> Iterator[Sender]:
         made.close()
 
 
-def wait_for(condition: Any, seconds: float = 30.0) -> None:
+def wait_for(condition: Any, seconds: float = 180.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen"

@@ -57,7 +57,7 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx2.Client(base_url=url, follow_redirects=False, timeout=20.0)
+        self.http = httpx2.Client(base_url=url, follow_redirects=False, timeout=120.0)
         self.csrf = ""
 
     def sign_in(self, name: str, *, purpose: bool = True) -> Visitor:
@@ -109,7 +109,7 @@ class Partner:
     def __init__(self, url: str, org: str, key: Any, kind: str) -> None:
         self.url, self.org, self.key = url, org, key
         self.alg = {"EC": "ES256", "RSA": "PS256", "OKP": "Ed25519"}[kind]
-        self.http = httpx2.Client(base_url=url, timeout=30.0)
+        self.http = httpx2.Client(base_url=url, timeout=120.0)
         self.token = ""
 
     def assertion(self, key: Any = None, alg: str | None = None, **claims: Any) -> str:
@@ -196,13 +196,13 @@ def running(settings: Settings, platform: Platform, limits: Limits = LIMITS) -> 
         running_server = server(app, config)
         thread = threading.Thread(target=running_server.run, kwargs={"sockets": [listener]})
         thread.start()
-        stack.callback(thread.join, 20)
+        stack.callback(thread.join, 120)
         stack.callback(setattr, running_server, "should_exit", True)
         wait_for(lambda: running_server.started)
         yield Served(config, settings, platform, app)
 
 
-def wait_for(there: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_for(there: Callable[[], object], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < deadline, "it did not come"

@@ -68,7 +68,7 @@ def proxy(port: int, to: int, folder: Path) -> Iterator[Path]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for each in (accepting, *threads):
-            each.join(10)
+            each.join(60)
 
 
 def _pass_on(plain: socket.socket, context: ssl.SSLContext, to: int) -> None:

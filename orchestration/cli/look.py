@@ -12,9 +12,9 @@ from woonketen.orchestration.cli.base import Context, command, pass_shared
 from woonketen.orchestration.cli.feed import DAY
 
 VIEWS = [
-    "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "programma", "programma_figures",
-    "schuldhulp", "steward_consents", "steward_feeds", "steward_proofs", "steward_refusals", "steward_requests",
-    "vrijwilliger", "wijkteam", "zorgaanbieder",
+    "beleid", "bewoner", "casusregisseur", "coach", "complex", "corporatie", "looks", "programma",
+    "programma_figures", "schuldhulp", "steward_consents", "steward_feeds", "steward_proofs", "steward_refusals",
+    "steward_requests", "vrijwilliger", "wijkteam", "zorgaanbieder",
 ]  # fmt: skip
 WHY = ["resident_request", "complaint", "incident", "audit"]
 AS = click.option("--as", "user", required=True, metavar="USER", help="The person who looks.")
@@ -27,9 +27,9 @@ KNOWN_ON = click.option("--known-on", type=DAY, metavar="DATE", help="As it was 
 @click.option("--resident", metavar="S", help="Only this resident, by the person's own organisation's pseudonym.")
 @pass_shared
 def view(shared: Context, name: str, user: str, resident: str | None) -> None:
-    """What USER sees in view NAME, as rows. NAME: bewoner, casusregisseur, coach, complex, corporatie, looks,
-    programma, programma_figures, schuldhulp, steward_consents, steward_feeds, steward_proofs, steward_refusals,
-    steward_requests, vrijwilliger, wijkteam, zorgaanbieder."""
+    """What USER sees in view NAME, as rows. NAME: beleid, bewoner, casusregisseur, coach, complex, corporatie,
+    looks, programma, programma_figures, schuldhulp, steward_consents, steward_feeds, steward_proofs,
+    steward_refusals, steward_requests, vrijwilliger, wijkteam, zorgaanbieder."""
     with shared.platform() as platform:
         shared.table(platform.view(name, user, resident), "Geen rijen.")
 
@@ -107,7 +107,8 @@ def decide(
 def looks(
     shared: Context, user: str, resident: str | None, decisions: bool, look_id: str | None, reason: str | None
 ) -> None:
-    """Who looked at what, for whom: a resident sees the own looks, a steward all, without names."""
+    """Who looked at what, for whom: a resident sees the own looks, a steward all, without names and, of other
+    organisations, without at whom."""
     if bool(look_id) != bool(reason) or (decisions and look_id):
         raise ConfigurationError("--who and --reason belong together.", "Give both, and no --decisions.")
     with shared.platform() as platform:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from woonketen.streams.rebuild import Filled
 
 ID = click.argument("number", metavar="ID")
+WHY = ["resident_request", "complaint", "incident", "audit"]
+DISCARDED = ["sent_again", "corrected", "test_data", "erased", "not_needed"]
 
 
 @click.group(cls=Group)
@@ -52,11 +54,25 @@ def replay(shared: Context, number: str) -> None:
 
 @quarantine.command()
 @ID
+@click.option("--reason", type=click.Choice(DISCARDED), required=True)
 @pass_shared
-def discard(shared: Context, number: str) -> None:
+def discard(shared: Context, number: str, reason: str) -> None:
     """Take it off the list; the rows stay withheld until the resident's next event or a rebuild."""
     with shared.platform() as platform:
-        shared.object(platform.quarantine.discard(number))
+        shared.object(platform.quarantine.discard(number, reason))
+
+
+@quarantine.command()
+@ID
+@click.option("--as", "user", required=True, metavar="STEWARD", help="The steward who looks.")
+@click.option("--reason", type=click.Choice(WHY), required=True, help="Why; the resident can read it back.")
+@click.option("--values", is_flag=True, help="Also what stands in the fields, of what the steward's organisation told.")
+@pass_shared
+def inspect(shared: Context, number: str, user: str, reason: str, values: bool) -> None:
+    """What it is about: types, days and names of fields of its facts. Recorded as a look at the resident."""
+    with shared.platform() as platform:
+        rows = platform.inspect_quarantine(number, user, reason, values=values)
+        shared.table(rows, "Nothing of it is on the log any more.")
 
 
 @command()

@@ -182,7 +182,7 @@ def _wrong(claims: Mapping[str, Any], org: str, audiences: tuple[str, ...], now:
     """
     >>> good = {"iss": "o", "sub": "o", "aud": "u/token", "iat": 100, "exp": 300, "jti": "1"}
     >>> _wrong(good, "o", ("u/token",), 200.0), _wrong({**good, "aud": "v"}, "o", ("u/token",), 200.0)
-    (None, 'aud is not the address of this /token')
+    (None, 'aud is not u/token')
     """
     if claims.get("iss") != org or claims.get("sub") != org:
         return "iss and sub are not both the client_id"
@@ -190,7 +190,7 @@ def _wrong(claims: Mapping[str, Any], org: str, audiences: tuple[str, ...], now:
     if not (
         aud in audiences if isinstance(aud, str) else isinstance(aud, list) and len(aud) == 1 and aud[0] in audiences
     ):
-        return "aud is not the address of this /token"
+        return f"aud is not {audiences[0]}"
     exp, iat, nbf = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
     if not all(_seconds(each) for each in (exp, iat, nbf)):
         return "exp and iat are required, in seconds"
@@ -225,4 +225,5 @@ def _once(connection: psycopg.Connection[Any], org: str, claims: Mapping[str, An
 def _error(status: int, code: str, why: str) -> Response:
     """As RFC 6749 section 5.2 has it."""
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    return JSONResponse({"error": code, "error_description": why, "mend": why}, status, headers)
+    mend = "Sign a new assertion with a registered key, and mend what is told." if status == 401 else why
+    return JSONResponse({"error": code, "error_description": why, "mend": mend}, status, headers)

@@ -116,7 +116,12 @@ def _record(request: Request, session: Session, row: str, form: Mapping[str, str
         done = desk.record(view, line.id, kind, token_of(form.get("token", "")), values)
         if done is None:
             raise Missing
-        return _dossier(request, session, desk, line, done=done)
+        return _dossier(request, session, desk, line, done=done, attempted=told_nobody(kind, values))
+
+
+def told_nobody(kind: str, values: Mapping[str, Any]) -> bool:
+    """An attempt that reached nobody: it counts, but is no contact with a day of its own."""
+    return kind == "contact_attempted" and not values["reached"]
 
 
 def _line(desk: Desk, session: Session, row: str) -> Line:
@@ -139,6 +144,7 @@ def _dossier(
     done: Done | None = None,
     wrong: Mapping[str, str] | None = None,
     given: Mapping[str, str] | None = None,
+    attempted: bool = False,
 ) -> Response:
     first, last = FIRST[session.user.role], LAST.get(session.user.role, ())
     shown: dict[str, Any] = {
@@ -154,6 +160,7 @@ def _dossier(
         "done": done,
         "wrong": wrong or {},
         "given": given or {},
+        "attempted": attempted,
     }
     status = 422 if wrong or (done is not None and done.status == "refused") else 200
     return page(request, "dossier.html", session, status=status, **shown)

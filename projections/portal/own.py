@@ -65,7 +65,7 @@ def grant(
         offered = next((each for each in desk.offers() if each.recipient == wie), None)
         chosen = [each for each in soort or () if offered and each in offered.categories]
         if not chosen:
-            return _sharing(request, session, desk)
+            return _sharing(request, session, desk, unsaid=True)
         desk.grant(wie, chosen)
         effect = say(request, "%(who)s mag nu zien: %(what)s. U kunt deze toestemming altijd weer intrekken.",
                    who=_begin(wie), what=_categories(chosen))  # fmt: skip
@@ -121,14 +121,18 @@ def copy(request: Request, session: Here, vorm: Annotated[str, Form()] = "html")
     return HTMLResponse(html, 200, headers)
 
 
-def _sharing(request: Request, session: Session, desk: Desk, effect: str | None = None) -> Response:
+def _sharing(
+    request: Request, session: Session, desk: Desk, effect: str | None = None, *, unsaid: bool = False
+) -> Response:
+    """What was just given or withdrawn hides the row until it is made again; the page says so."""
     told: dict[str, Any] = {
         "lines": desk.rows("bewoner", Ask()).lines,
         "consents": sorted(desk.consents(), key=lambda each: each["state"] != "granted"),
         "offers": desk.offers(),
         "effect": effect,
+        "unsaid": unsaid,
     }
-    return page(request, "delen_met.html", session, **told)
+    return page(request, "delen_met.html", session, status=422 if unsaid else 200, **told)
 
 
 def _rights(

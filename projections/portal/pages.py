@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from woonketen.contracts.recipient import PURPOSE_OF
 from woonketen.projections.portal import asking, lists, own, rendering, tables, warned
-from woonketen.projections.portal.asked import Here, desk_of, needs
+from woonketen.projections.portal.asked import Here, Missing, desk_of, needs
 from woonketen.projections.portal.session import SAFE, Session, signed_in
 
 STATIC = rendering.STATIC
@@ -75,7 +75,9 @@ def home(request: Request, session: Here) -> Response:
             return tables.figures(request, session, desk)
         if role in asking.VIEWS:
             return lists.show(request, session, desk, asking.ask(role, dict(request.query_params)))
-    return rendering.page(request, "programma.html", session)
+        if role == "programma":
+            return tables.pilot(request, session, desk, request.query_params.get("blad", "1"))
+    raise Missing
 
 
 @router.post("/contact")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -41,10 +42,24 @@ def page(
         "session": session,
         "demo": bool(getattr(getattr(request.app.state, "config", None), "demo", False)),
         "path": request.url.path,
+        "again": again(request.method, request.url.path, request.url.query),
         "language": language(request),
     }
     html = environment(language(request)).get_template(template).render(every | told)
     return HTMLResponse(html, status, {"Cache-Control": "no-store"})
+
+
+def again(method: str, path: str, query: str) -> str:
+    """The address at which this page is there once more; a form's own address may take nothing but the form.
+
+    >>> again("GET", "/", "blad=2"), again("POST", "/zoeken", ""), again("POST", "/delen/geven", "")
+    ('/?blad=2', '/', '/delen')
+    """
+    if method == "POST":
+        first = path.split("/")[1]
+        if first not in ("dossier", "signaal"):
+            return f"/{first}" if first in ("delen", "rechten", "verzoeken") else "/"
+    return f"{path}?{query}" if query else path
 
 
 def language(request: Request) -> str:
@@ -64,7 +79,7 @@ def environment(lang: str) -> Environment:
     )
     made.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
     made.filters |= {
-        "day": day,
+        "day": day if lang == "nl" else day_in_english,
         "euros": lambda cents: dutch.euros(int(cents)),
         "field": labels.field,
         "value": value,
@@ -72,6 +87,7 @@ def environment(lang: str) -> Environment:
         "code": code,
         "listed": dutch.listed,
         "moment": moment,
+        "month": month,
         "org": org,
         "who": who,
         "breaks": breaks,
@@ -115,6 +131,24 @@ def day(told: date | str | None) -> str:
     return dutch.day(date.fromisoformat(told) if isinstance(told, str) else told)
 
 
+def day_in_english(told: date | str | None) -> str:
+    """
+    >>> day_in_english("2026-06-08"), day_in_english(None)
+    ('8 June 2026', '–')
+    """
+    if told is None:
+        return "–"
+    return format_date(date.fromisoformat(told) if isinstance(told, str) else told, "d MMMM y", locale="en")
+
+
+def month(told: str) -> str:
+    """
+    >>> month("2026-06")
+    'juni 2026'
+    """
+    return dutch.day(date.fromisoformat(f"{told}-01")).partition(" ")[2]
+
+
 def breaks(told: str) -> Markup:
     """A technical name that may be broken after its dots and underscores, and nowhere else."""
     return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(told))))  # noqa: S704 - escaped just here
@@ -133,7 +167,7 @@ def moment(told: str | None) -> str:
     if told is None:
         return "–"
     at = datetime.fromisoformat(told).astimezone(TOWN)
-    return f"{dutch.day(at.date())} {at:%H:%M}"
+    return f"{dutch.day(at.date())} {at:%H:%M}".replace(" ", "\u00a0", 2)
 
 
 def code(told: str, name: str) -> str:

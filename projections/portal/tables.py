@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
+from woonketen.contracts import codes
 from woonketen.contracts.views import OTHER_VIEWS
 from woonketen.projections.portal import looked, rendering
 from woonketen.projections.portal.asked import Here, desk_of, needs
@@ -26,6 +27,7 @@ NUMBERS = frozenset(
 SOON = timedelta(days=30)
 """What ends within this term stands out."""
 _NEWEST_FIRST = {"steward_refusals": "at", "looks": "at", "steward_proofs": "at"}
+_PILOT = ("programme", "cohort", "phase", "outcome", "months_housed", "goals_met", "tenancy_kept", "as_of")
 _QUARANTINE = ("id", "orgs", "since", "reason", "error")
 
 
@@ -82,12 +84,69 @@ def quarantine(request: Request, session: Here) -> Response:
 
 
 def figures(request: Request, session: Session, desk: Desk) -> Response:
-    """The frozen tables; none where no quarter was closed yet."""
-    rows = desk.table("beleid") if "beleid" in OTHER_VIEWS else ()
-    made: dict[str, list[Mapping[str, Any]]] = {}
+    """The frozen tables of a quarter, the newest unless one is asked for; none where no quarter was frozen yet."""
+    rows = desk.table("beleid")
+    quarters = list(dict.fromkeys(row["quarter"] for row in rows))
+    asked = request.query_params.get("kwartaal")
+    quarter = asked if asked in quarters else next(iter(quarters), None)
+    tables = figures_of(row for row in rows if row["quarter"] == quarter)
+    pilots = counted(desk.table("programma_figures"))
+    return page(request, "beleid.html", session, tables=tables, quarter=quarter, quarters=quarters, pilots=pilots)
+
+
+def figures_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Title → `parts` (the columns), `groups` (row → part → cell) and `bars`: the same cells in the same order."""
+    found: dict[str, Any] = {}
     for row in rows:
-        made.setdefault(row["table"], []).append(row)
-    return page(request, "beleid.html", session, tables=made)
+        table = found.setdefault(row["table"], {"parts": [], "groups": {}, "bars": []})
+        if row["part"] not in table["parts"]:
+            table["parts"].append(row["part"])
+        table["groups"].setdefault(row["dimension"], {})[row["part"]] = row
+        table["bars"].append(row)
+    return found
+
+
+def pilot(request: Request, session: Session, desk: Desk, blad: str) -> Response:
+    """What a member of a steering group sees: a line per case, and the figures."""
+    rows = sorted(desk.table("programma"), key=lambda row: [str(row[name] or "~") for name in _PILOT])
+    shown, pages = leaf(rows, blad)
+    return page(
+        request,
+        "programma.html",
+        session,
+        pilots=counted(desk.table("programma_figures")),
+        columns=_PILOT,
+        rows=shown,
+        total=len(rows),
+        pages=pages,
+    )
+
+
+def counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Figure → its latest count per programme and cohort; `value` in percent, as a chart draws it.
+
+    >>> row = {"figure": "completed", "programme": "buddy", "cohort": None, "part": 1, "whole": 4}
+    >>> [(each["dimension"], each["value"], each["shown"]) for each in counted([row])["completed"]]
+    [('Buddy', 25.0, '1 van 4')]
+    """
+    latest = {(row["figure"], row["programme"], row["cohort"]): row for row in rows}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for (figure, programme, cohort), row in latest.items():
+        name = codes.label("programme", programme)
+        bar = {
+            "dimension": f"{name} {cohort}" if cohort else name,
+            "value": 100 * row["part"] / row["whole"],
+            "shown": f"{row['part']} van {row['whole']}",
+        }
+        found.setdefault(figure, []).append({**row, **bar})
+    return found
+
+
+def leaf(rows: Sequence[Any], blad: str) -> tuple[Sequence[Any], dict[str, int] | None]:
+    """The rows of this leaf; and which of how many, where there is more than one."""
+    last = max(1, -(-len(rows) // SIZE))
+    at = min(int(blad), last) if blad.isascii() and blad.isdigit() and int(blad) > 0 else 1
+    return rows[(at - 1) * SIZE : at * SIZE], {"page": at, "last": last} if last > 1 else None
 
 
 def _table(
@@ -131,17 +190,16 @@ def _page(
     said: bool = False,
     soon: date | None = None,
 ) -> Response:
-    last = max(1, -(-len(rows) // SIZE))
-    at = min(int(blad), last) if blad.isascii() and blad.isdigit() and int(blad) > 0 else 1
+    shown, pages = leaf(rows, blad)
     return page(
         request,
         "tabel.html",
         session,
         view=view,
         columns=columns,
-        rows=rows[(at - 1) * SIZE : at * SIZE],
+        rows=shown,
         numbers=NUMBERS,
         said=said,
         soon=soon,
-        pages={"page": at, "last": last} if last > 1 else None,
+        pages=pages,
     )

@@ -221,8 +221,8 @@ BEGIN
             PERFORM gate.write_decision(who, seen, true, 'own');
             RETURN 0;
         END IF;
-    ELSIF seen NOT IN ('complex', 'steward_feeds', 'steward_refusals', 'steward_consents', 'steward_requests', 'steward_proofs',
-                       'decisions', 'programma_figures') THEN
+    ELSIF seen NOT IN ('beleid', 'complex', 'steward_feeds', 'steward_refusals', 'steward_consents', 'steward_requests',
+                       'steward_proofs', 'decisions', 'programma_figures') THEN
         RAISE EXCEPTION 'no such view' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN gate.write_look(who, seen, refs, fields);

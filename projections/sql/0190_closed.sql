@@ -75,7 +75,7 @@ BEGIN
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', each.name);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO pg_monitor', each.name);
         IF each.ours THEN
-            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO woonketen_processor, woonketen_gate', each.name);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO woonketen_processor, woonketen_gate, woonketen_quality', each.name);
         END IF;
     END LOOP;
     SELECT string_agg(quote_ident(attname), ', ') INTO shown FROM pg_attribute

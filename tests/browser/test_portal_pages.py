@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from wkportal import PERSONAS, paths_of, sign_in
+from wkportal import PATIENCE, PERSONAS, paths_of, sign_in
 from wkserved import Served
 
 WIDTHS = (320, 768, 1920)
@@ -29,6 +29,7 @@ ROLES = {"coach": "coach", "regie": "casusregisseur", "wijk": "wijkteam", "huur"
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="nl-NL")
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -97,6 +98,7 @@ def test_states_of_a_page_too(page: Page, served: Served) -> None:
     assert not wrong(page)
     page.locator("text=English").click()
     assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator(".items h3 a").count(), "back from what was searched to the list"
     assert not wrong(page)
 
 

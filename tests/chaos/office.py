@@ -27,7 +27,7 @@ from woonketen.orchestration.data_folder import DataFolder, told
 from woonketen.orchestration.postgres import dsn_of, open_database, remove_database
 
 WOONKETEN = str(Path(sys.executable).with_name("woonketen"))
-SECONDS = 120
+SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def live(platform: Any, sent: Iterable[Sent], last: date) -> Counter[str]:
     return counts
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 180) -> Any:
     """Waits until `what()` is true and gives it."""
     deadline = time.monotonic() + seconds
     while not (found := what()):

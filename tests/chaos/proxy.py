@@ -85,7 +85,7 @@ class Proxy:
                 each.shutdown(socket.SHUT_RDWR)
 
 
-def wait_open(port: int, seconds: float = 30) -> None:
+def wait_open(port: int, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while True:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

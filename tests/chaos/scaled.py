@@ -76,7 +76,7 @@ def end(supervisors: list[subprocess.Popen[bytes]]) -> list[int]:
     """Asks them to stop; their exit codes."""
     for each in supervisors:
         each.terminate()
-    return [each.wait(60) for each in supervisors]
+    return [each.wait(180) for each in supervisors]
 
 
 @contextmanager

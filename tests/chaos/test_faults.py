@@ -85,10 +85,9 @@ def unmount(place: Path) -> None:
 def tiny_disk(made: Office) -> Iterator[dict[str, Any]]:
     """The data folder's disk has a few pages left; afterwards there is room again."""
     ballast = made.home / "ballast"
-    with ballast.open("wb") as file, suppress(OSError):
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(1 << 16))
-            file.flush()
     with ballast.open("r+b") as file:
         file.truncate(max(ballast.stat().st_size - (256 << 10), 0))
     yield {}
@@ -97,14 +96,17 @@ def tiny_disk(made: Office) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def tiny_files(made: Office) -> Iterator[dict[str, Any]]:
-    """Without a disk of our own: PostgreSQL is started by a process that may write no file beyond 4 MiB. To it that is
-    a full disk, and a bad one: its write-ahead log is among the files."""
+    """Without a disk of our own: PostgreSQL is started by a process that may write no file beyond 2 MiB. To it that is
+    a full disk, and a bad one: its write-ahead log is among the files. It gets a fresh one first, or it might not even
+    start."""
+    with made.sql() as connection:
+        connection.execute("SELECT pg_switch_wal()")
     stop_database(made.data)
     yield {"preexec_fn": limit_files}
 
 
 def limit_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
 
 
 WAYS = {"files": tiny_files} | ({"disk": tiny_disk} if may_mount() else {})
@@ -179,7 +181,7 @@ def test_postgres_goes_while_views_are_made(town: Office) -> None:
         with town.sql() as connection:
             wait_for(lambda: connection.execute(AT_WORK).fetchone())
         assert town.kill_postgres()
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=180)
     done = Done(running.returncode, out.decode(), err.decode())
     assert done.code == 3, done.err
     assert "database" in sentence(done).lower()
@@ -206,7 +208,7 @@ def test_interrupt_is_quiet(town: Office) -> None:
         with town.sql() as connection:
             wait_for(lambda: connection.execute(AT_WORK).fetchone())
         running.terminate()
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=180)
     assert running.returncode in (0, 130)
     assert b"Traceback" not in err
     sound(town)
@@ -407,7 +409,7 @@ def test_two_programs_at_once(town: Office) -> None:
     started: list[subprocess.Popen[bytes]] = [town.command("ingest", file, "--as", GI) for file in files]
     started += [town.command("run", "--until-idle"), town.command("run", "--until-idle")]
     for process in started:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
         assert b"Traceback" not in err
         assert process.returncode in (0, 70), err.decode()
     sound(town)

@@ -18,6 +18,11 @@ def test_the_cli_imports_no_heavy_library_on_its_start_path() -> None:
     assert imported("import woonketen.orchestration.cli") & HEAVY == set()
 
 
+def test_the_portal_starts_without_the_libraries_of_stewards_and_of_kafka() -> None:
+    names = imported("import woonketen.orchestration.web.app, woonketen.orchestration.web.serve")
+    assert names & {"dagster", "great_expectations", "faust", "kafka", "pandas"} == set()
+
+
 def test_the_contracts_and_readers_need_nothing_of_the_platform() -> None:
     names = imported("import woonketen.contracts.catalogue, woonketen.producers.readers")
     assert names & (HEAVY - {"holidays"}) == set()

@@ -27,7 +27,7 @@ from woonketen.orchestration.keeper import free_port
 WOONKETEN = [sys.executable, "-c", "from woonketen.orchestration.cli import main; main()"]
 CITY = "gemeente-ijsselstad"
 CITY_SOURCE = "urn:nld:oin:00000001001234567000:systeem:sociaal-domein"
-HEALTHY_SECONDS = 120.0
+HEALTHY_SECONDS = 300.0
 
 
 class Place:
@@ -63,7 +63,7 @@ class Place:
     def run(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*WOONKETEN, *arguments], env=self.environment(ours()[service]), cwd=self.folder, capture_output=True,
-            text=True, check=False, timeout=120,
+            text=True, check=False, timeout=300,
         )  # fmt: skip
 
     def healthy(self, service: str) -> bool:
@@ -71,13 +71,13 @@ class Place:
         assert kind == "CMD"
         done = subprocess.run(
             self.command(command), env=self.environment(ours()[service]), cwd=self.folder, capture_output=True,
-            text=True, check=False, timeout=60,
+            text=True, check=False, timeout=180,
         )  # fmt: skip
         return done.returncode == 0
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Path]]:
+def kafka(java_and_maven: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Path]]:
     """The compose file's Kafka, by its script: with other ports, and our jars behind the names of the image's scripts.
     The port of our services, the port of partners, the folder of the secrets."""
     folder = tmp_path_factory.mktemp("compose")
@@ -135,7 +135,7 @@ def _running(
         finally:
             process.terminate()
             try:
-                process.wait(60)
+                process.wait(180)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -154,7 +154,7 @@ def _wait(condition: Callable[[], bool], *alive: subprocess.Popen[bytes]) -> Non
 def test_the_services_get_healthy_and_a_story_goes_through(place: Place, kafka: tuple[int, int, Path]) -> None:
     done = subprocess.run(
         place.command(ours()["init"]["command"]), env=place.environment(ours()["init"]), cwd=place.folder,
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not place.healthy("step")
@@ -175,7 +175,7 @@ def test_the_services_get_healthy_and_a_story_goes_through(place: Place, kafka: 
         assert all(each.poll() is None for each in running.values())
         for each in running.values():
             each.send_signal(signal.SIGTERM)
-        assert {name: each.wait(60) for name, each in running.items()} == dict.fromkeys(running, 0)
+        assert {name: each.wait(180) for name, each in running.items()} == dict.fromkeys(running, 0)
 
 
 def _story(place: Place, partners_port: int, authority: Path) -> None:
@@ -218,5 +218,5 @@ def _story(place: Place, partners_port: int, authority: Path) -> None:
     done = publish("gemeente.jsonl", *by_http, "--outbox", "second.sqlite", "--json", cwd=partner)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["duplicate"] == 6
-    with urllib.request.urlopen(f"http://127.0.0.1:{place.portal}/readyz", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{place.portal}/readyz", timeout=120) as answer:
         assert json.loads(answer.read())["status"] == "ok"

@@ -60,7 +60,7 @@ class Installation:
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            code = process.wait(60)
+            code = process.wait(180)
         assert code == 0
 
     def said(self, kind: str) -> str:
@@ -129,14 +129,14 @@ def test_a_worker_is_killed_while_a_new_partner_joins(installation: Installation
     installation.run("org", "credentials", CITY, "--kafka")
     with installation.worker("admission") as worker, sender(link) as operator:
         operator.send(link.inbox(CITY), line(agreement(COACH)))
-        wait_for(lambda: admitted(installation) == {CITY: 1}, 60)
+        wait_for(lambda: admitted(installation) == {CITY: 1})
         operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(200)])
         for child in children(worker.pid):
             os.kill(child, signal.SIGKILL)
         installation.run("org", "credentials", COACH, "--kafka")
         operator.send(link.inbox(COACH), b"nonsense")
-        wait_for(lambda: admitted(installation) == {CITY: 201, COACH: 1}, 60)
-        wait_for(lambda: len(refusals_of(link, COACH)) == 1, 60)
+        wait_for(lambda: admitted(installation) == {CITY: 201, COACH: 1})
+        wait_for(lambda: len(refusals_of(link, COACH)) == 1)
     assert "begins again" in installation.said("admission")
     assert "Traceback" not in installation.said("admission")
     done = json.loads(installation.run("run", "--until-idle").stdout)
@@ -151,18 +151,18 @@ def test_one_that_stands_still_is_followed_and_may_come_back(installation: Insta
     installation.run("org", "credentials", CITY, "--kafka")
     with installation.worker("admission") as first, sender(link) as operator:
         operator.send(link.inbox(CITY), line(agreement(COACH)))
-        wait_for(lambda: admitted(installation) == {CITY: 1}, 60)
+        wait_for(lambda: admitted(installation) == {CITY: 1})
         with installation.worker("admission"):
             (child,) = children(first.pid)
             os.kill(child, signal.SIGSTOP)
             try:
                 operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(50)])
-                wait_for(lambda: admitted(installation) == {CITY: 51}, 90)
-                wait_for(lambda: unsent(installation) == 0, 60)
+                wait_for(lambda: admitted(installation) == {CITY: 51})
+                wait_for(lambda: unsent(installation) == 0)
             finally:
                 os.kill(child, signal.SIGCONT)
             operator.send(link.inbox(CITY), *[line(enrolment(f"G-{n}")) for n in range(50, 60)])
-            wait_for(lambda: admitted(installation) == {CITY: 61}, 60)
+            wait_for(lambda: admitted(installation) == {CITY: 61})
     installation.run("run", "--until-idle")
     (verified,) = installation.told("log", "verify")
     assert (verified["records"], verified["gaps"], verified["changed"]) == (3 * 3 + 60, 0, 0)
@@ -189,7 +189,7 @@ def children(pid: int) -> list[int]:
 def test_a_broker_that_is_not_there_is_waited_for(installation: Installation) -> None:
     installation.write(kafka="127.0.0.1:1")
     with installation.worker("admission"):
-        wait_for(lambda: installation.said("admission").count("begins again") >= 2, 60)
+        wait_for(lambda: installation.said("admission").count("begins again") >= 2)
     assert "Kafka at 127.0.0.1:1 does not answer." in installation.said("admission")
     assert "does not answer" in installation.run("init", code=3).stderr
 

@@ -178,7 +178,7 @@ def test_a_stop_is_clean(here: Path, door: Door, number: signal.Signals) -> None
     assert process.stderr is not None
     assert "20 events wait in the outbox" in process.stderr.readline()
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "waiting 20" in out
     assert "Traceback" not in err

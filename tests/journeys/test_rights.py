@@ -379,12 +379,11 @@ def test_break_glass_says_nothing_of_who_is_not_the_own_organisations(town: Town
     run(town)
     assert coach_sees(town, 2, NAME) is None, "what stood open is shut by the flag"
     assert coach_sees(town, 2) is not None, "the assigned coach still guides"
-    with pytest.raises(ConfigurationError) as refused:
-        rights.break_glass(other, b.COACH, subject(b.COACH, 2), "danger")
-    words.add(str(refused.value))
+    rights.break_glass(other, b.COACH, subject(b.COACH, 2), "danger")
+    assert coach_sees(town, 2, NAME) is None, "and opens no more"
     assert len(words) == 1, "one answer, whatever the reason"
     with pytest.raises(ConfigurationError, match="nothing to open"):
         rights.break_glass(town.platform.user("verhuurder"), b.CORPORATIE, subject(b.CORPORATIE, 1), "danger")
     denied = [each for each in town.platform.decisions("steward")
               if each["attributes"]["adl.core.response"]["decision"] is False]  # fmt: skip
-    assert sum(each["attributes"]["adl.core.request"]["resource"]["id"] == "break_glass" for each in denied) == 3
+    assert sum(each["attributes"]["adl.core.request"]["resource"]["id"] == "break_glass" for each in denied) == 2

@@ -396,7 +396,7 @@ def test_lines_in_headers_and_parameters_stay_what_they_are(served: Served, coac
 @contextmanager
 def _connected(served: Served) -> Iterator[socket.socket]:
     told = urlsplit(served.url)
-    with socket.create_connection((told.hostname, told.port), timeout=15) as connection:
+    with socket.create_connection((told.hostname, told.port), timeout=120) as connection:
         yield connection
 
 

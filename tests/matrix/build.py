@@ -126,9 +126,9 @@ class Matrix:
 
     def _rows(self, user: User) -> list[tuple[bytes, dict[str, Any]]]:
         owner = self.town.owner
-        with queries._looking(owner, user) as cursor:
+        with queries.looking(owner, user) as cursor:
             rows = cursor.execute(f"SELECT * FROM view_{user.role}.with_id ORDER BY v_id").fetchall()
-            queries._record(cursor, user.role, [row["v_id"] for row in rows], [])
+            queries.record(cursor, user.role, [row["v_id"] for row in rows], [])
             cursor.execute("RESET ROLE")
         with owner.cursor(row_factory=dict_row) as cursor:
             whose = cursor.execute(f"SELECT v_id, v_ref FROM set_1.{user.role}").fetchall()

@@ -23,8 +23,8 @@ from woonketen.streams.kafka_link import knock, link_of
 COMMAND = [sys.executable, "-m", "woonketen.orchestration.kafka"]
 
 
-def test_a_broker_keeps_its_data_and_its_place(kafka: dict[str, str], tmp_path: Path) -> None:
-    assert kafka
+@pytest.mark.usefixtures("java_and_maven")
+def test_a_broker_keeps_its_data_and_its_place(tmp_path: Path) -> None:
     folder = tmp_path / "broker"
     with running(folder) as broker:
         link = link_of(settings({"engine": "kafka", **broker.settings()}, {}))
@@ -67,8 +67,8 @@ def test_it_ends_with_whoever_started_it(kafka: dict[str, str], tmp_path: Path) 
     wait_for(gone)
 
 
-def test_without_java_or_maven_it_says_so(kafka: dict[str, str], tmp_path: Path) -> None:
-    assert kafka
+@pytest.mark.usefixtures("java_and_maven")
+def test_without_java_or_maven_it_says_so(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"}
     tools = tmp_path / "tools"
     tools.mkdir()

@@ -218,7 +218,7 @@ def test_a_partner_writes_its_topic_and_reads_its_refusals_and_nothing_else(link
     producer = KafkaProducer(**coach.options(), max_block_ms=3000)
     for topic in (link.inbox(BUDDY), link.refused(COACH), link.refused(BUDDY), link.events, f"{link.prefix}new"):
         with pytest.raises(KafkaError):
-            producer.send(topic, b"{}").get(timeout=10)
+            producer.send(topic, b"{}").get(timeout=120)
     producer.close()
 
     def reads(who: Link, topic: str, group: str, polls: int = 20) -> list[bytes]:

@@ -368,6 +368,6 @@ def test_appending_wakes_a_listener_once_per_transaction(prepared: str) -> None:
         with connection.transaction():
             log.append(closing_drafts(DAY, PARTITIONS))
             log.append(closing_drafts(date(2026, 3, 2), PARTITIONS))
-        heard = [(notice.channel, notice.payload) for notice in listener.notifies(timeout=5, stop_after=1)]
+        heard = [(notice.channel, notice.payload) for notice in listener.notifies(timeout=60, stop_after=1)]
         heard += [(notice.channel, notice.payload) for notice in listener.notifies(timeout=0.2)]
         assert heard == [("woonketen_log", "")]

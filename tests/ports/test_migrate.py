@@ -93,7 +93,7 @@ def test_an_owner_that_is_no_superuser_can_prepare_and_process(new_database: Cal
         # The roles are there already, made by another; whoever runs the server lets this owner use them.
         for role in ("processor", "gate", "viewer", "bewoner", "coach", "casusregisseur", "wijkteam", "corporatie",
                      "zorgaanbieder", "vrijwilliger", "warnings", "complex", "steward_feeds", "steward_refusals",
-                     "looks"):  # fmt: skip
+                     "looks", "quality", "measure"):  # fmt: skip
             superuser.execute(
                 f"DO $$ BEGIN CREATE ROLE woonketen_{role} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
             )

@@ -100,11 +100,11 @@ def busy(dsn: str, statement: str) -> Iterator[int]:
 
 
 def until(condition: Callable[[], Any]) -> Any:
-    for _ in range(1000):
-        if found := condition():
-            return found
+    deadline = time.monotonic() + 180
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "never became true"
         time.sleep(0.02)
-    raise AssertionError("never became true")
+    return found
 
 
 def gone(data: Path) -> bool:

@@ -193,6 +193,17 @@ def test_nobody_to_count_is_no_figure(platform: Platform) -> None:
             platform.propose_figure("lid-1", figure, programme, cohort)
 
 
+def test_that_there_was_nobody_to_count_is_on_record(platform: Platform) -> None:
+    def answers() -> list[str]:
+        found = [each["attributes"]["adl.core.response"] for each in platform.decisions("steward")]
+        return [each["context"]["reason"] for each in found if not each["decision"]]
+
+    before = len(answers())
+    with pytest.raises(ConfigurationError, match="nobody to count"):
+        platform.propose_figure("lid-1", "completed", "wooncoach", "C-1999")
+    assert answers()[before:] == ["empty"]
+
+
 def test_when_the_agreement_ends_the_view_is_empty(platform: Platform) -> None:
     ends = b.event("agreement.ended", ..., b.source_of(b.GEMEENTE), LAST, agreement_id=f"{b.GEMEENTE}:OV-0")
     tell(platform, ends)

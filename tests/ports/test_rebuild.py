@@ -165,7 +165,7 @@ class TestGoingOn:
                     rebuild(here.owner, here.source, processes=1)
                     _coached(here, n)
             finally:
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 180
                 coach = here.user("coach", COACH, worker="W-1")
                 while len(here.see(coach)) < 3 and time.monotonic() < deadline:
                     time.sleep(0.05)

@@ -277,5 +277,5 @@ def test_a_broker_that_is_killed_and_comes_back_has_everything(
                 tail.check(connection, link)
             broker.start()
             fill(town, 20, first=200)
-            wait_for(lambda: acked(town) == dict(town.log.ends()), 60)
+            wait_for(lambda: acked(town) == dict(town.log.ends()))
         whole(town, link)

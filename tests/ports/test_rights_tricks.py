@@ -271,7 +271,7 @@ def test_a_hint_holds_nothing(here: Town, coach: Connection) -> None:
 
     coach.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
     here.tell(event("contact.attempted", "C-2", source_of(COACH), FIRST_DAY))
-    heard = list(coach.notifies(timeout=5, stop_after=1))
+    heard = list(coach.notifies(timeout=60, stop_after=1))
     assert {each.payload for each in heard} <= {""}
     here.run()
 

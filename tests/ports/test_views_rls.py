@@ -169,7 +169,8 @@ class TestShape:
                 "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
                 [f"view_{name}", name],
             ).fetchall()
-            extra = set() if name.startswith(("steward", "programma")) or name == "looks" else {"as_of", "feeds_silent"}
+            own = name.startswith(("steward", "programma")) or name in ("looks", "beleid")
+            extra = set() if own else {"as_of", "feeds_silent"}
             assert {column for (column,) in columns} == set(struct.__struct_encode_fields__) | extra
 
     def test_what_a_day_changes_is_computed_on_the_open_day(self, owner: psycopg.Connection[Any]) -> None:

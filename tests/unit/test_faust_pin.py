@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
 import pytest
 
 from woonketen.contracts.errors import ConfigurationError
@@ -25,3 +28,11 @@ def test_a_private_name_that_is_gone_is_refused_in_a_sentence(monkeypatch: pytes
     monkeypatch.setattr(faust_driver, "_annotations", lambda _: there - {name})
     with pytest.raises(ConfigurationError, match=name):
         faust_driver.check_faust()
+
+
+def test_what_faust_logs_has_no_traceback() -> None:
+    try:
+        raise ConnectionError
+    except ConnectionError:
+        found = faust_driver.without_traceback("mode", 40, __file__, 1, "it ended", (), sys.exc_info())
+    assert logging.Formatter().format(found) == "it ended"

@@ -270,7 +270,7 @@ def test_words_as_one_writes_them() -> None:
 def made(template: str, role: str, **told: Any) -> str:
     user = SimpleNamespace(role=role, org="rekenhulp-delta")
     session = SimpleNamespace(user=user, purpose="early_signalling", csrf="c")
-    every = {"session": session, "demo": False, "path": "/", "language": "nl"}
+    every = {"session": session, "demo": False, "path": "/", "again": "/", "language": "nl"}
     return rendering.environment("nl").get_template(template).render(every | told)
 
 
@@ -296,7 +296,7 @@ def test_figures_are_drawn_and_written_alike_and_what_is_left_out_is_said() -> N
         {"table": "enrolled", "dimension": "wooncoach", "value": 120, "shown": "120", "band": None, "note": None},
         {"table": "enrolled", "dimension": "buddy", "value": None, "shown": "<10", "band": None, "note": "te klein"},
     ]
-    html = made("beleid.html", "beleid", tables={"enrolled": rows})
+    html = made("beleid.html", "beleid", tables={"enrolled": rows}, pilots={})
     assert html.count("&lt;10") == 2
     assert html.count(">120<") == 2
     assert "style" not in html.replace("stylesheet", "")

@@ -139,7 +139,7 @@ def test_in_the_background_it_is_sent_without_being_asked(tmp_path: Path, door: 
             each.start()
         for each in threads:
             each.join()
-        assert door.sent.wait(20)
+        assert door.sent.wait(120)
     assert len({event["id"] for event in door.events}) == 20
     assert publisher.error is None
 

@@ -23,11 +23,11 @@ if supervise.CHILD in os.environ:
             os.kill(os.getpid(), signal.SIGKILL)
         return open_one(record, ciphers)
 
-    def failing(state, stretch, kept, everybody):  # type: ignore[no-untyped-def]
+    def failing(state, *given, **named):  # type: ignore[no-untyped-def]
         """A resident with this reference cannot be computed."""
         if raising == state.ref.hex():
             raise ZeroDivisionError
-        return step_resident(state, stretch, kept, everybody)
+        return step_resident(state, *given, **named)
 
     if deadly:
         trial.PATIENCE = 1
