@@ -41,11 +41,14 @@ class PostgresViews:
 
     def positions(self) -> Mapping[int, int]:
         with told():
-            return dict(
-                self._connection.execute(
-                    "SELECT partition, last FROM gate.position WHERE set = %s", [self._set()]
-                ).fetchall()
-            )
+            rows = self._connection.execute(
+                "SELECT s.code, p.partition, p.last FROM gate.set s JOIN gate.position p ON p.set = s.name"
+                f" WHERE s.{self._which}",
+                self._named,
+            ).fetchall()
+            if not rows or rows[0][0] != self._code:
+                self._set()  # says why
+        return {partition: last for _, partition, last in rows}
 
     def aside(self) -> Sequence[Aside]:
         with told():

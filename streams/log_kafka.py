@@ -53,6 +53,7 @@ class KafkaLog(PostgresLog):
         self._incoming = incoming
         self._voids = load_voids(connection)
         self.care: dict[int, Care] = {}
+        self._kept: dict[int, int] = {}
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
         """See the port. In the transaction that has the partition's position locked."""
@@ -62,21 +63,27 @@ class KafkaLog(PostgresLog):
             return []
         records = [emptied(each, self._voids) for each in arrived] if self._voids else arrived
         with told():
-            self._keep(partition, records)
+            self._keep(partition, after, records)
             note_offset(self._connection, partition, self._incoming.hint(partition, records[-1].seq))
         if care and care.give_up:
             # Not opened, so it stands in the quarantine as one that does not open; a replay takes the one that is kept.
             return [msgspec.structs.replace(each, sealed=b"") for each in records]
         return records
 
-    def _keep(self, partition: int, records: Sequence[Record]) -> None:
+    def _keep(self, partition: int, after: int, records: Sequence[Record]) -> None:
+        if self._kept.get(partition) != after:  # else what lies there is what we put there, up to the position
+            self._kept[partition] = self._last(partition)
+        # After a move from the other engine, or from a backup, more may be there already.
+        fresh = [row_of(record) for record in records if record.seq > self._kept[partition]]
+        if fresh:
+            copy_rows(self._connection, "log.record (partition, seq, day, kind, ref, kid, sealed)", fresh)
+        self._kept[partition] = max(self._kept[partition], records[-1].seq)
+
+    def _last(self, partition: int) -> int:
         row = self._connection.execute(
             "SELECT coalesce(max(seq), 0) FROM log.record WHERE partition = %s", [partition]
         ).fetchone()
-        last = row[0] if row else 0  # after a move from the other engine, or from a backup, more may be there already
-        fresh = [row_of(record) for record in records if record.seq > last]
-        if fresh:
-            copy_rows(self._connection, "log.record (partition, seq, day, kind, ref, kid, sealed)", fresh)
+        return row[0] if row else 0
 
 
 def note_offset(connection: psycopg.Connection[Any], partition: int, offset: int | None) -> None:

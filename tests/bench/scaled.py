@@ -56,7 +56,7 @@ def scaled(report: Report, events: int, residents: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="wk-kafka-") as folder,
         running(Path(folder) / "kafka") as broker,
-        town(min(events, 20_000), residents, report) as plain,
+        town(min(max(events // 10, residents), 20_000), residents, report) as plain,
     ):
         with plain.platform() as platform:
             history(platform, events, residents)
