@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from woonketen.contracts import codes, dutch, labels
+from woonketen.contracts import codes, dutch, labels, refusals
 from woonketen.projections.portal.session import Session
 
 HERE = Path(__file__).parent
@@ -84,6 +84,7 @@ def environment(lang: str) -> Environment:
         "field": labels.field,
         "value": value,
         "purpose": labels.purpose,
+        "refusal": refusals.told,
         "code": code,
         "listed": dutch.listed,
         "moment": moment,

@@ -17,7 +17,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from chaos.office import Office, links, office
 from chaos.town import DP, GI, ORGS, USERS, agreements, by_day, lives, pseudonym
@@ -276,12 +275,12 @@ def test_figures_are_frozen_once_also_when_it_was_killed(town: Office, instance:
     assert killed("quarter_figures", instance, 0.2, few, word="freeze")
     killed("quarter_figures", instance, 0.6, few, word="freeze")
     assert metadata(run("quarter_figures", instance, few))["highest accuracy"] < 0.9
-    with psycopg.connect(town.dsn()) as owner:
+    with town.sql() as owner:
         once = owner.execute("SELECT count(DISTINCT quarter), count(*) FROM figures.cell").fetchone()
         assert once is not None
         assert once[0] == 1
     run("quarter_figures", instance, few)
-    with psycopg.connect(town.dsn()) as owner:
+    with town.sql() as owner:
         assert owner.execute("SELECT count(DISTINCT quarter), count(*) FROM figures.cell").fetchone() == once
 
 

@@ -106,3 +106,16 @@ def test_frozen_figures_survive_a_backup(town: Office) -> None:
         shutil.copy(town.settings.ledger_file, other.settings.ledger_file)
         other("restore", str(path))
         assert read(other) == before
+
+
+def test_who_is_erased_stays_counted_in_what_was_frozen_and_no_erasure_shows_in_a_figure(town: Office) -> None:
+    before = read(town)
+    with town.platform() as platform:
+        for number in range(8):
+            platform.erase(GI, f"G-{number:06}", "art_17_request")
+        platform.close_days(platform.open_day(), date(2026, 9, 30))
+        platform.run(until_idle=True)
+    assert town("figures", "freeze", "--json").object["quarter"] == "2026Q3"
+    after = read(town)
+    assert {place: shown for place, shown in after.items() if place[0] == "2026Q2"} == before
+    assert after["2026Q3", "Wooncoach", "aangemeld"] == "40", "nobody else changed, so the row stays"

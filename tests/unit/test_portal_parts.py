@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from woonketen.contracts import labels
 from woonketen.projections.listing import FILTERS, SORTS
-from woonketen.projections.portal import asking, looked, rendering, timeline
+from woonketen.projections.portal import asking, looked, rendering, tables, timeline
 from woonketen.projections.portal.desk import Line
 from woonketen.projections.portal.tables import in_order
 from woonketen.projections.portal.texts import missing, texts
@@ -292,14 +293,38 @@ def test_a_signal_shows_its_view_and_a_withdrawn_one_says_so() -> None:
 
 
 def test_figures_are_drawn_and_written_alike_and_what_is_left_out_is_said() -> None:
+    cell = {"table": "enrolled", "part": "n", "band": None, "note": None}
     rows = [
-        {"table": "enrolled", "dimension": "wooncoach", "value": 120, "shown": "120", "band": None, "note": None},
-        {"table": "enrolled", "dimension": "buddy", "value": None, "shown": "<10", "band": None, "note": "te klein"},
+        cell | {"dimension": "wooncoach", "value": 120, "shown": "120"},
+        cell | {"dimension": "buddy", "value": None, "shown": "<10", "note": "te klein"},
     ]
-    html = made("beleid.html", "beleid", tables={"enrolled": rows}, pilots={})
+    told = {"tables": tables.figures_of(rows), "pilots": {}, "quarter": "2026Q1", "quarters": ["2026Q1"]}
+    html = made("beleid.html", "beleid", **told)
     assert html.count("&lt;10") == 2
     assert html.count(">120<") == 2
     assert "style" not in html.replace("stylesheet", "")
+
+
+def test_figures_of_pilots_are_drawn_from_the_rows_of_their_table() -> None:
+    row = {"id": 7, "figure": "completed", "programme": "buddy", "cohort": None, "part": 1, "whole": 4,
+           "as_of": date(2026, 6, 8), "state": "released"}  # fmt: skip
+    html = made("beleid.html", "beleid", tables={}, pilots=tables.counted([row]), quarter=None, quarters=[])
+    assert 'width="100.0"' in html  # a quarter of 400
+    assert "1 van 4" in html
+    assert "8 juni 2026" in html
+    assert "vrijgegeven" in html
+
+
+def test_after_a_form_the_language_is_changed_where_the_form_stood() -> None:
+    assert rendering.again("POST", "/zoeken", "") == "/"
+    assert rendering.again("POST", "/delen/geven", "") == "/delen"
+    assert rendering.again("POST", "/signaal/WA-1", "bij=" + "a" * 32) == "/signaal/WA-1?bij=" + "a" * 32
+
+
+def test_an_objection_is_no_effort_that_is_missing() -> None:
+    assert labels.value("may_signal_missing", ["objection", "agreement"]) == (
+        "de huurder maakte bezwaar; een convenant over vroegsignalering"
+    )
 
 
 def test_what_somebody_wrote_is_shown_as_text() -> None:
