@@ -23,7 +23,7 @@ from woonketen.contracts.errors import WoonketenError
 from woonketen.orchestration.rebuilding import Source, make_worker
 from woonketen.streams.worker import Progress, Worker
 
-BACKLOG = 200
+BACKLOG = 2_000
 """Records that wait: fewer are done before another process would have begun."""
 UNTIL_IDLE_BACKLOG = 5_000
 """The same for a run that ends with them, and the other process too."""

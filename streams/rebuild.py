@@ -11,12 +11,14 @@ import os
 import threading
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from itertools import groupby
 from multiprocessing import get_context
+from typing import Any
 
 import msgspec
 
@@ -71,26 +73,49 @@ def fill(
                 filled += fill_partition(parts, partition, last, verify=verify)
                 on_progress(filled)
         return filled
-    # This process is one of them: it has begun before another has read its modules.
-    with ProcessPoolExecutor(processes - 1, get_context("spawn"), _end_with, (os.getpid(),)) as pool:
-        jobs = {
-            pool.submit(_fill_in, build, partition, last, verify): (partition, last)
-            for partition, last in sorted(upto.items())
-        }
-        try:
-            with build() as parts:
-                for job, (partition, last) in reversed(jobs.items()):
-                    if job.cancel():
-                        filled += fill_partition(parts, partition, last, verify=verify)
-                        on_progress(filled)
-            for job in as_completed(job for job in jobs if not job.cancelled()):
-                filled += job.result()
+    return _fill_together(build, upto, verify, processes, on_progress)
+
+
+def _fill_together(
+    build: Build, upto: Mapping[int, int], verify: bool, processes: int, on_progress: Callable[[Filled], None]
+) -> Filled:
+    """This process is one of them, and has begun before the others have read their modules; each of those gets a
+    partition when it is there to take it."""
+    filled = Filled()
+    left, lock = deque(sorted(upto.items())), threading.Lock()
+    given: list[Future[Filled]] = []
+    pool = ProcessPoolExecutor(processes - 1, get_context("spawn"), _end_with, (os.getpid(),))
+
+    def give(before: Future[Any]) -> None:
+        if before.cancelled() or before.exception() is not None:
+            return
+        with lock:
+            if left:
+                job = pool.submit(_fill_in, build, *left.popleft(), verify)
+                given.append(job)
+                job.add_done_callback(give)
+
+    try:
+        for _ in range(processes - 1):
+            pool.submit(os.getpid).add_done_callback(give)
+        with build() as parts:
+            while True:
+                with lock:
+                    mine = left.pop() if left else None
+                if mine is None:
+                    break
+                filled += fill_partition(parts, *mine, verify=verify)
                 on_progress(filled)
-        except BrokenProcessPool:
-            raise WoonketenError("A process of the rebuild ended.", "Run `woonketen rebuild` again.") from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for job in as_completed(given):
+            filled += job.result()
+            on_progress(filled)
+    except BrokenProcessPool:
+        raise WoonketenError("A process of the rebuild ended.", "Run `woonketen rebuild` again.") from None
+    finally:
+        with lock:
+            left.clear()
+        # One that never got anything to do is not waited for: it may still be reading its modules.
+        pool.shutdown(wait=bool(given), cancel_futures=True)
     return filled
 
 

@@ -75,7 +75,7 @@ needs_two = pytest.mark.xfail((os.cpu_count() or 1) < 2, reason="one core: one p
 
 @needs_two
 def test_two_processes_show_what_one_rebuilds_and_end_together(made: Office) -> None:
-    take_in(made, 900, "a")
+    take_in(made, 2500, "a")
     with made.running("run", "--json") as process:
         wait_for(lambda: len(children(process.pid)) == 1, 60)
         (other,) = children(process.pid)
@@ -86,14 +86,14 @@ def test_two_processes_show_what_one_rebuilds_and_end_together(made: Office) -> 
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert gone(other)
-    assert json.loads(out)["applied"] >= 1200
+    assert json.loads(out)["applied"] >= 2800
     assert made("rebuild", "--json").object["differences"] == 0
 
 
 @needs_two
 @pytest.mark.parametrize("whom", ["second", "first"])
 def test_neither_goes_on_without_the_other(made: Office, whom: str) -> None:
-    take_in(made, 900, whom)
+    take_in(made, 2500, whom)
     with made.running("run") as process:
         wait_for(lambda: len(children(process.pid)) == 1, 60)
         (other,) = children(process.pid)
