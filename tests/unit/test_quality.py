@@ -13,6 +13,7 @@ from wkdefects import CLEAN, DEFECTS, Told, life
 from woonketen.contracts import checks as catalogue
 from woonketen.contracts.errors import ChecksError
 from woonketen.contracts.facts import Fact
+from woonketen.orchestration.quality.comparing import Side, explain
 from woonketen.streams.quality import CONDITIONS, inspect
 
 TODAY = date(2026, 9, 30)
@@ -101,3 +102,14 @@ def test_a_catalogue_that_is_not_whole_is_refused(old: str, new: str) -> None:
 def test_two_checks_of_one_name_are_refused() -> None:
     with pytest.raises(ChecksError, match="Two checks"):
         catalogue.load(f"version: 1\nchecks:\n  - {GOOD}\n  - {GOOD}\n")
+
+
+def test_two_viewers_of_the_same_rows_differ_by_consent_and_that_is_said() -> None:
+    one = Side("wijk-1", rows=10, checked=10, hidden=0, failed=1, grounds={})
+    other = Side("wijk-2", rows=10, checked=7, hidden=3, failed=0, grounds={"withdrawn": 1, "never_asked": 2})
+    told = explain(one, other)
+    assert len(told) == 2, "the rows are the same, so nothing is said of them"
+    assert "3 meer rijen verborgen (2 nooit gevraagd, 1 ingetrokken; bij wijk-1 niets verborgen)" in told[0]
+    assert "tellen niet als fout" in told[0]
+    assert "1 van 10 fout en bij wijk-2 0 van 7" in told[1]
+    assert explain(one, one) == []
