@@ -531,7 +531,7 @@ class Platform:
         return running.last(self.parts.dsn, org)
 
     def compare_quality(self, check: str, one: str, other: str) -> dict[str, Any]:
-        return comparing.compare(self.parts.dsn, check, (one, self.user(one)), (other, self.user(other)))
+        return comparing.compare(self._owner, self.parts.dsn, check, (one, self.user(one)), (other, self.user(other)))
 
     @property
     def _source(self) -> rebuilding.Source:

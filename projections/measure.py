@@ -11,7 +11,7 @@ from woonketen.contracts.checks import WARNINGS, Check, Checks, shipped
 from woonketen.projections.ddl import PEOPLE
 
 ROLE = "woonketen_measure"
-_BESIDE = ("v_org", "v_worker", "v_district")
+_BESIDE = ("v_org",)
 
 
 def hidden_name(check: Check) -> str:
@@ -30,12 +30,11 @@ def _statements(in_set: str, checks: Checks) -> Iterator[str]:
     for view in PEOPLE:
         of_view = checks.of(view)
         read = {field for check in of_view for field in check.fields} | ({"not_shared"} if view != WARNINGS else set())
-        columns = ", ".join([*_BESIDE, *(f'"{field}"' for field in sorted(read)), *_role(view)])
-        yield f"GRANT SELECT ({columns}) ON {in_set}.{view} TO {ROLE};"
+        granted = ", ".join([*_BESIDE, *(f'"{field}"' for field in sorted(read)), *_role(view)])
+        yield f"GRANT SELECT ({granted}) ON {in_set}.{view} TO {ROLE};"
         yield f"DROP VIEW IF EXISTS quality.view_{view};"
         if of_view:
-            shown = ", ".join(["v_org AS org", "v_worker AS worker", "v_district AS district", *_role(view),
-                               *_columns(of_view, view)])  # fmt: skip
+            shown = ", ".join(["v_org AS org", *_role(view), *columns(of_view, view)])
             yield (
                 f"CREATE VIEW quality.view_{view} WITH (security_barrier = true) AS"
                 f" SELECT {shown} FROM {in_set}.{view};"
@@ -48,8 +47,9 @@ def _role(view: str) -> list[str]:
     return ["v_role"] if view == WARNINGS else []
 
 
-def _columns(checks: tuple[Check, ...], view: str) -> Iterator[str]:
-    """Of a hidden value nothing is known, so the check neither passed nor failed."""
+def columns(checks: tuple[Check, ...], view: str) -> Iterator[str]:
+    """Each check as SQL over the fields of its view: whether it passed, and whether consent hides what it reads. Of a
+    hidden value nothing is known, so the check neither passed nor failed."""
     for check in checks:
         names = ", ".join(f"'{field}'" for field in check.fields)
         hidden = "false" if view == WARNINGS else f"coalesce(not_shared && ARRAY[{names}], false)"

@@ -11,7 +11,8 @@ from psycopg import sql
 from woonketen.contracts import checks as catalogue
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.orchestration.quality import counts
-from woonketen.projections.measure import hidden_name
+from woonketen.projections.database import stepped_into
+from woonketen.projections.measure import columns, hidden_name
 from woonketen.projections.people import User
 
 GROUNDS = {
@@ -23,7 +24,6 @@ GROUNDS = {
     "notice": "bewoner nog niet ingelicht",
     "no_rule": "geen regel",
 }
-_BY_WORKER = ("coach", "casusregisseur", "vrijwilliger")
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -37,7 +37,9 @@ class Side(msgspec.Struct, frozen=True):
     grounds: dict[str, int]
 
 
-def compare(dsn: str, check_id: str, one: tuple[str, User], other: tuple[str, User]) -> dict[str, Any]:
+def compare(
+    owner: psycopg.Connection[Any], dsn: str, check_id: str, one: tuple[str, User], other: tuple[str, User]
+) -> dict[str, Any]:
     """`one`, `other`: a name and the person. Raises `ConfigurationError` when the check is not about their view."""
     check = catalogue.shipped().named(check_id)
     for _, user in (one, other):
@@ -46,7 +48,7 @@ def compare(dsn: str, check_id: str, one: tuple[str, User], other: tuple[str, Us
                 f"The check {check.id} is about the view {check.suite}.", "Name two people who have that view."
             )
     with counts.reading(dsn) as connection:
-        sides = [_side(connection, check, name, user) for name, user in (one, other)]
+        sides = [_with_grounds(connection, check, _side(owner, check, name, user), user) for name, user in (one, other)]
     return {
         "check": check.id,
         "means": check.means,
@@ -86,25 +88,24 @@ def _why(side: Side) -> str:
     return ", ".join(f"{number} {GROUNDS.get(ground, ground)}" for ground, number in sorted(side.grounds.items()))
 
 
-def _side(connection: psycopg.Connection[Any], check: catalogue.Check, name: str, user: User) -> Side:
-    where: sql.Composable = sql.SQL("org = %s")
-    values: list[Any] = [user.org]
-    if user.role in _BY_WORKER:
-        where, values = sql.Composed([where, sql.SQL(" AND worker = %s")]), [*values, user.worker]
-    elif user.role == "wijkteam" and user.districts:
-        where = sql.Composed([where, sql.SQL(" AND (district IS NULL OR district = ANY (%s))")])
-        values = [*values, list(user.districts)]
-    ok, hidden = sql.Identifier(check.id), sql.Identifier(hidden_name(check))
-    row = connection.execute(
-        sql.SQL(
-            "SELECT count(*), count({ok}), count(*) FILTER (WHERE {hidden}), count(*) FILTER (WHERE NOT {ok})"
-            " FROM {table} WHERE {where}"
-        ).format(ok=ok, hidden=hidden, table=counts.table_of(check.suite), where=where),
-        values,
-    ).fetchone() or (0, 0, 0, 0)
+def _side(owner: psycopg.Connection[Any], check: catalogue.Check, name: str, user: User) -> Side:
+    """In the person's own role, over the person's own rows: PostgreSQL decides which. Only counts come back."""
+    made = ", ".join(columns((check,), check.suite))
+    query = sql.SQL(
+        "SELECT count(*), count({ok}), count(*) FILTER (WHERE {hidden}), count(*) FILTER (WHERE NOT {ok})"
+        f" FROM (SELECT {made} FROM view_{check.suite}.{check.suite}) AS c"
+    ).format(ok=sql.Identifier(check.id), hidden=sql.Identifier(hidden_name(check)))
+    with owner.transaction(), stepped_into(owner, user.rolname):
+        rows, checked, hidden, failed = owner.execute(query).fetchone() or (0, 0, 0, 0)
+    return Side(name, rows, checked, hidden, failed, {})
+
+
+def _with_grounds(connection: psycopg.Connection[Any], check: catalogue.Check, side: Side, user: User) -> Side:
+    """`grounds` are those of the whole organisation: of a person's own rows they would tell of one resident."""
+    if not side.hidden:
+        return side
     why = connection.execute(
         "SELECT ground, rows FROM quality.hidden WHERE suite = %s AND check_id = %s AND org = %s",
         [check.suite, check.id, user.org],
     ).fetchall()
-    rows, checked, hidden_rows, failed = row
-    return Side(name, rows, checked, hidden_rows, failed, dict(why) if hidden_rows else {})
+    return msgspec.structs.replace(side, grounds=dict(why))

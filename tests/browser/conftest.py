@@ -14,7 +14,8 @@ def served(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one file: as long as it is open, its event loop runs in this thread, and others could not run theirs."""
     with chromium() as found:
         yield found

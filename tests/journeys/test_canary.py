@@ -235,6 +235,7 @@ def test_a_dump_as_each_role_holds_what_its_view_shows(town: Town) -> None:
     assert may_see == {LEASE: {"huur-ow"}, WORKER: {"coach-canary"}, REPORTER: set(), VISIT: set()}
     # the worker's code is the coach's own, in the own entry
     assert {table for table, _ in found_in(dumps["coach-canary"], [WORKER])} == {"gate.viewer"}
+    del dumps["woonketen_measure"]  # owns the views that make booleans of rows; nobody is a member of it
     read = {table.partition(".")[0] for tables in dumps.values() for table in tables if not table.startswith("pg_")}
     assert not read & {"log", "vault", "admission", "set_1", "set_2"}, read
     assert {"view_coach", "view_corporatie", "view_steward_proofs", "view_looks"} <= read
