@@ -47,7 +47,7 @@ steward: $(ALL) ## the data stewards' jobs, assets and alerts in Dagster on this
 	@$(BIN)/python -m woonketen.orchestration.steward --port $(PORT)
 
 test: $(ALL) ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 chaos: $(ALL) ## 200 faults on a real Kafka while a feed runs, and all stories on both engines (half an hour; FAULTS=n)
 	WOONKETEN_TEST_FAULTS=$(FAULTS) WOONKETEN_TEST_STORIES=all $(BIN)/python -m pytest -o timeout=7200 \
