@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -125,9 +124,3 @@ def load(text: str) -> Catalogue:
 @cache
 def shipped() -> Catalogue:
     return load((files("woonketen.contracts") / "figures.yaml").read_text("utf-8"))
-
-
-KINDS: Mapping[str, str] = MappingProxyType(
-    {"count": "aantal huishoudens", "share": "aandeel", "weeks": "weken", "band": "klasse"}
-)
-"""Measure → what a reader calls it."""

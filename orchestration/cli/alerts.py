@@ -6,8 +6,7 @@ import click
 
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.orchestration.cli.base import Context, Group, pass_shared
-
-REASONS = ("acting", "known", "no_concern", "wrong")
+from woonketen.orchestration.stewardship.watching import REASONS
 
 
 @click.group(cls=Group)

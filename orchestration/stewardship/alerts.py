@@ -11,7 +11,6 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.orchestration.quality.counts import reading
 from woonketen.orchestration.stewardship.watching import RUNBOOK, Numbers, Worry, worries
 
-REASONS = ("acting", "known", "no_concern", "wrong")
 _ONE_AT_A_TIME = 0x776B_0070
 
 

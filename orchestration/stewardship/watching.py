@@ -17,6 +17,8 @@ RUNBOOK: Mapping[str, str] = MappingProxyType(
         "quality_blocked": "docs/stewards.md#a-check-that-blocks",
     }
 )
+REASONS = ("acting", "known", "no_concern", "wrong")
+"""With which a steward acknowledges an alert."""
 REFUSED_OF = 20
 """More than one in so many refused is worth a call."""
 QUARANTINE_LEAST = 1

@@ -126,7 +126,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO counted FROM gate.count_figure(which, in_programme, in_cohort);
-    IF counted.whole = 0 THEN
+    IF counted.whole = 0 THEN  -- that there was nobody to count is an answer too, and so on record
+        PERFORM gate.write_decision(who, 'programma_figures', false, 'empty');
         RETURN QUERY SELECT 'empty', NULL::bigint;
         RETURN;
     END IF;

@@ -1,8 +1,10 @@
 -- Whose rows changed, told to who listens: a keyed hash for each owner of rows, never a row, a name or a resident. A
 -- trigger of the tables of a set (ddl.py) calls it, once a statement; the other set changes unheard.
-CREATE FUNCTION gate.change_key(org text, worker text, ref bytea) RETURNS text STABLE LANGUAGE sql
-RETURN (SELECT left(encode(sha256(i.salt || convert_to(
-            coalesce(org, '') || '|' || coalesce(worker, '') || '|' || coalesce(encode(ref, 'hex'), ''), 'UTF8')), 'hex'), 24)
+-- By role, so that who sees all rows of a view in an organisation hears nothing of what its coaches see of a person who is
+-- not in that view; of warnings it is the role that each line is for.
+CREATE FUNCTION gate.change_key(role text, org text, worker text, ref bytea) RETURNS text STABLE LANGUAGE sql
+RETURN (SELECT left(encode(sha256(i.salt || convert_to(role || '|' || coalesce(org, '') || '|' || coalesce(worker, '') || '|'
+            || coalesce(encode(ref, 'hex'), ''), 'UTF8')), 'hex'), 24)
           FROM gate.installation i);
 
 -- A coach waits for the own rows and those without a worker, an organisation for all of its own, a resident for his.
@@ -10,6 +12,7 @@ CREATE FUNCTION gate.change_keys(viewer name) RETURNS SETOF text STABLE SECURITY
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT DISTINCT gate.change_key(
+               v.role,
                CASE WHEN v.ref IS NULL THEN v.org END,
                CASE WHEN v.role IN ('coach', 'casusregisseur', 'vrijwilliger') THEN v.worker END,
                v.ref)
@@ -25,13 +28,22 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_ARGV[0] = 'resident' THEN
-        SELECT array_agg(gate.change_key(NULL, NULL, r)) INTO keys FROM (SELECT DISTINCT v_ref FROM changed LIMIT 201) AS c(r);
+        SELECT array_agg(gate.change_key(TG_TABLE_NAME::text, NULL, NULL, r)) INTO keys
+          FROM (SELECT DISTINCT v_ref FROM changed LIMIT 201) AS c(r);
+    ELSIF TG_TABLE_NAME = 'warnings' THEN
+        SELECT array_agg(k) INTO keys FROM (
+            SELECT gate.change_key(t, o, w, NULL) AS k
+              FROM (SELECT DISTINCT v_role, v_org, v_worker FROM changed LIMIT 201) AS c(t, o, w) WHERE w IS NOT NULL
+            UNION
+            SELECT gate.change_key(t, o, NULL, NULL) FROM (SELECT DISTINCT v_role, v_org FROM changed LIMIT 201) AS c(t, o)
+        ) AS found;
     ELSE
         SELECT array_agg(k) INTO keys FROM (
-            SELECT gate.change_key(o, w, NULL) AS k FROM (SELECT DISTINCT v_org, v_worker FROM changed LIMIT 201) AS c(o, w)
-             WHERE w IS NOT NULL
+            SELECT gate.change_key(TG_TABLE_NAME::text, o, w, NULL) AS k
+              FROM (SELECT DISTINCT v_org, v_worker FROM changed LIMIT 201) AS c(o, w) WHERE w IS NOT NULL
             UNION
-            SELECT gate.change_key(o, NULL, NULL) FROM (SELECT DISTINCT v_org FROM changed LIMIT 201) AS c(o)) AS found;
+            SELECT gate.change_key(TG_TABLE_NAME::text, o, NULL, NULL) FROM (SELECT DISTINCT v_org FROM changed LIMIT 201) AS c(o)
+        ) AS found;
     END IF;
     IF cardinality(keys) > 200 THEN
         PERFORM pg_notify('woonketen_shown', '*');

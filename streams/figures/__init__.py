@@ -12,7 +12,6 @@ from datetime import date
 from woonketen.contracts.figures import Catalogue
 from woonketen.streams.figures.count import Entry, beside
 from woonketen.streams.figures.protect import Published, Tally, changed, publish_row
-from woonketen.streams.world import World
 
 __all__ = ["Cell", "Entry", "Members", "Published", "Snapshot", "beside", "freeze", "gather"]
 
@@ -58,8 +57,3 @@ def freeze(
             for column, published in publish_row(table.measure, tallies, old, moved, numbers, today).items():
                 made[(table.id, row, column)] = published
     return made
-
-
-def told(catalogue: Catalogue, world: World, day: date) -> dict[tuple[str, str], int]:
-    """Numbers about no household that stand beside a row: (table, row) → number."""
-    return {key: number for key, number in beside(world, day).items() if any(key[0] == t.id for t in catalogue.tables)}
