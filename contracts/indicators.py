@@ -1,4 +1,4 @@
-"""The indicators as data: numbers, texts, owners, legal basis. Conditions are code (`streams.judge`); there is no
+"""The indicators as data: numbers, texts, owners, legal basis. Conditions are code (`streams.core.judge`); there is no
 language of rules.
 
 A missing field stops the load, and so the build. Each indicator yields its record for the Algoritmeregister

@@ -17,14 +17,14 @@ from woonketen.contracts.settings import Settings
 from woonketen.orchestration import wiring
 from woonketen.orchestration.supervise import end_with_supervisor, is_supervised
 from woonketen.orchestration.wiring import PROCESSOR, Parts
-from woonketen.streams import tail
-from woonketen.streams.admission import Admission
-from woonketen.streams.doors import Doors
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.log_pg import SCALED, PostgresLog
-from woonketen.streams.relay import Relay
-from woonketen.streams.standing import Seals
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.door.standing import Seals
+from woonketen.streams.kafka import tail
+from woonketen.streams.kafka.doors import Doors
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.kafka.relay import Relay
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import SCALED, PostgresLog
 
 LOOK_SECONDS = 0.2
 IDLE = "30s"

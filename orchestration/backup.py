@@ -23,10 +23,10 @@ from woonketen.contracts.settings import Settings
 from woonketen.orchestration import wiring
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import archive, people
-from woonketen.streams import erasures
-from woonketen.streams.admission import Admission
-from woonketen.streams.kek import load_kek, sync_folder
-from woonketen.streams.ledger import RESTORE, Entry, Ledger
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.keys import erasures
+from woonketen.streams.keys.kek import load_kek, sync_folder
+from woonketen.streams.keys.ledger import RESTORE, Entry, Ledger
 
 FORMAT = 1
 _BLOCK = 1 << 20

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.projections.database import told
-from woonketen.streams.kek import Keys
-from woonketen.streams.show.schuldhulp import contact_handle
+from woonketen.streams.core.show.schuldhulp import contact_handle
+from woonketen.streams.keys.kek import Keys
 
 KEPT_DAYS = 30
 _NONCE = 12

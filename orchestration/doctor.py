@@ -18,8 +18,8 @@ from woonketen.contracts.settings import Settings
 from woonketen.orchestration import wiring
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import sets
-from woonketen.streams.admission import Admission
-from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.log.postgres import PostgresLog
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -167,7 +167,7 @@ def _kafka(parts: Parts) -> Finding:
     if parts.link is None:
         return Finding("engine", True, "embedded: the log is in PostgreSQL")
     from woonketen.orchestration.kafka import topics
-    from woonketen.streams import tail
+    from woonketen.streams.kafka import tail
 
     link, hours = parts.link, parts.settings.backup_hours
     orgs = [org for (org,) in parts.processor.execute("SELECT org FROM admission.org ORDER BY org").fetchall()]

@@ -13,12 +13,13 @@ from woonketen.contracts.records import PLATFORM
 from woonketen.orchestration.expiring import Expiring
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import forgetting
-from woonketen.streams import erasure, erasures
-from woonketen.streams.admission import Admission
-from woonketen.streams.ledger import ERASURE, Entry, Writer, of_org, whose
-from woonketen.streams.log_pg import PostgresLog
-from woonketen.streams.show.schuldhulp import contact_handle
-from woonketen.streams.standing import Seals
+from woonketen.streams.core.show.schuldhulp import contact_handle
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.door.standing import Seals
+from woonketen.streams.keys import erasures
+from woonketen.streams.keys.ledger import ERASURE, Entry, Writer, of_org, whose
+from woonketen.streams.leaving import erasure
+from woonketen.streams.log.postgres import PostgresLog
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from woonketen.contracts import labels
 from woonketen.contracts.catalogue import PREFIX
 from woonketen.contracts.facts import Fact
 from woonketen.orchestration.page import Table, page
-from woonketen.streams.kek import Keys
+from woonketen.streams.keys.kek import Keys
 
 TYPES = frozenset(
     {

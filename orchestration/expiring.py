@@ -24,13 +24,14 @@ from woonketen.orchestration.wiring import Parts
 from woonketen.projections import forgetting
 from woonketen.projections.database import told
 from woonketen.projections.people import User
-from woonketen.streams import erasures, ledger, overdue
-from woonketen.streams.admission import Admission
-from woonketen.streams.ending import activity_of
-from woonketen.streams.ledger import Entry, Writer, of_org
-from woonketen.streams.log_pg import PostgresLog
-from woonketen.streams.overdue import Item, Person, Told
-from woonketen.streams.show.schuldhulp import contact_handle
+from woonketen.streams.core.show.schuldhulp import contact_handle
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.keys import erasures, ledger
+from woonketen.streams.keys.ledger import Entry, Writer, of_org
+from woonketen.streams.leaving import overdue
+from woonketen.streams.leaving.ending import activity_of
+from woonketen.streams.leaving.overdue import Item, Person, Told
+from woonketen.streams.log.postgres import PostgresLog
 
 CHUNK = 100
 """Residents that are ended in one transaction, and with one line of the ledger."""

@@ -19,11 +19,11 @@ from woonketen.contracts.facts import Fact
 from woonketen.contracts.policy import SECRET
 from woonketen.orchestration.page import Table, page
 from woonketen.projections.database import told
-from woonketen.streams.kek import Keys
-from woonketen.streams.parking import open_parked
-from woonketen.streams.show import shown
-from woonketen.streams.standing import Seals
-from woonketen.streams.world import World
+from woonketen.streams.core.show import shown
+from woonketen.streams.core.world import World
+from woonketen.streams.door.parking import open_parked
+from woonketen.streams.door.standing import Seals
+from woonketen.streams.keys.kek import Keys
 
 HIDDEN = SECRET & {"safety"}
 

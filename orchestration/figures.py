@@ -17,12 +17,12 @@ from woonketen.projections import frozen
 from woonketen.projections.ddl import SETS
 from woonketen.projections.frozen import FrozenCell, Snapshot
 from woonketen.streams import figures
-from woonketen.streams.course import Parts
-from woonketen.streams.effective import effective
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.world import World, build_world
+from woonketen.streams.drive.course import Parts
+from woonketen.streams.drive.states import EVERYTHING, opened
 from woonketen.streams.figures.attack import TOWNS, Finding, attack
 from woonketen.streams.figures.count import Entry, entries
-from woonketen.streams.states import EVERYTHING, opened
-from woonketen.streams.world import World, build_world
 
 
 def quarter_of(day: date) -> str:

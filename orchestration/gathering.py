@@ -7,9 +7,9 @@ from contextlib import closing
 from itertools import groupby
 
 from woonketen.contracts.facts import Fact, Record
-from woonketen.streams.course import Parts
-from woonketen.streams.rebuild import gather
-from woonketen.streams.states import EVERYTHING, opened
+from woonketen.streams.drive.course import Parts
+from woonketen.streams.drive.rebuild import gather
+from woonketen.streams.drive.states import EVERYTHING, opened
 
 
 def residents(parts: Parts, partition: int) -> Generator[tuple[bytes, list[Fact]], None, None]:

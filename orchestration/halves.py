@@ -21,7 +21,7 @@ import msgspec
 from woonketen.contracts import errors
 from woonketen.contracts.errors import WoonketenError
 from woonketen.orchestration.rebuilding import Source, make_worker
-from woonketen.streams.worker import Progress, Worker
+from woonketen.streams.drive.worker import Progress, Worker
 
 BACKLOG = 2_000
 """Records that wait: fewer are done before another process would have begun."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from woonketen.streams.database import told
+from woonketen.streams.postgres.errors import told
 
 STILL = "30 seconds"
 MOST_DAYS = 1

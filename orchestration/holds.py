@@ -10,8 +10,8 @@ import psycopg
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.projections.database import told
 from woonketen.projections.people import User
-from woonketen.streams.admission import Admission
-from woonketen.streams.overdue import Hold
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.leaving.overdue import Hold
 
 
 class Holds:

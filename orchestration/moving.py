@@ -19,12 +19,12 @@ from woonketen.contracts.records import Draft, open_records
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import sets
-from woonketen.streams import wire
-from woonketen.streams.compared import Sum, stored, summed, whole
-from woonketen.streams.database import told
-from woonketen.streams.kafka_link import Link, kafka_told, link_of
-from woonketen.streams.log_pg import EMBEDDED, PostgresLog
-from woonketen.streams.polled import polled
+from woonketen.streams.kafka.compared import Sum, stored, summed, whole
+from woonketen.streams.kafka.link import Link, kafka_told, link_of
+from woonketen.streams.kafka.polled import polled
+from woonketen.streams.log import wire
+from woonketen.streams.log.postgres import EMBEDDED, PostgresLog
+from woonketen.streams.postgres.errors import told
 
 IN_FLIGHT = 1_000
 SEND_SECONDS = 60

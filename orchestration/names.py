@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from woonketen.projections.database import told
-from woonketen.streams.kek import Keys
+from woonketen.streams.keys.kek import Keys
 
 _NONCE = 12
 

@@ -44,14 +44,14 @@ from woonketen.producers import readers
 from woonketen.projections import people, queries, sets
 from woonketen.projections.people import User
 from woonketen.projections.store import PostgresViews
-from woonketen.streams import quarantine as quarantined
-from woonketen.streams.admission import Admission, Receipt
-from woonketen.streams.log_pg import PostgresLog, verify
-from woonketen.streams.numbers import lag, waiting, workers
-from woonketen.streams.organisations import Organisation
-from woonketen.streams.quarantine import Quarantine
-from woonketen.streams.rebuild import Filled
-from woonketen.streams.worker import Progress, Worker
+from woonketen.streams.door.admission import Admission, Receipt
+from woonketen.streams.door.organisations import Organisation
+from woonketen.streams.drive import quarantine as quarantined
+from woonketen.streams.drive.quarantine import Quarantine
+from woonketen.streams.drive.rebuild import Filled
+from woonketen.streams.drive.worker import Progress, Worker
+from woonketen.streams.kafka.numbers import lag, waiting, workers
+from woonketen.streams.log.postgres import PostgresLog, verify
 
 try:
     TOWN: tzinfo = ZoneInfo("Europe/Amsterdam")
@@ -493,7 +493,7 @@ class Platform:
         if self.parts.link is None:
             found = verify(self._processor, self.parts.vault)
         else:
-            from woonketen.streams.compared import verify_kafka
+            from woonketen.streams.kafka.compared import verify_kafka
 
             found = verify_kafka(self._processor, self.parts.vault, self.parts.link)
         result: dict[str, Any] = msgspec.to_builtins(found)

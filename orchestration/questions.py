@@ -14,9 +14,9 @@ from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.policy import Policy
 from woonketen.contracts.recipient import PURPOSE_OF, Recipient
 from woonketen.contracts.records import PLATFORM
-from woonketen.streams.effective import effective
-from woonketen.streams.visible import Decision, decide
-from woonketen.streams.world import World
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.visible import Decision, decide
+from woonketen.streams.core.world import World
 
 KIND_OF_ROLE = {
     "coach": ("zorgaanbieder", "buddy_organisatie"),

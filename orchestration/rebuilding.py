@@ -15,15 +15,15 @@ import psycopg
 from woonketen.contracts import indicators, policy
 from woonketen.projections import sets
 from woonketen.projections.store import PostgresViews, count_differences
-from woonketen.streams.catch_up import finish, follow
-from woonketen.streams.code import code_of
-from woonketen.streams.course import Parts, Streaming
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.kek import Keys
-from woonketen.streams.log_pg import EMBEDDED, SCALED, Place, PostgresLog
-from woonketen.streams.rebuild import Filled, fill
-from woonketen.streams.vault import PostgresVault
-from woonketen.streams.worker import Worker
+from woonketen.streams.drive.catch_up import finish, follow
+from woonketen.streams.drive.code import code_of
+from woonketen.streams.drive.course import Parts, Streaming
+from woonketen.streams.drive.rebuild import Filled, fill
+from woonketen.streams.drive.worker import Worker
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.keys.kek import Keys
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import EMBEDDED, SCALED, Place, PostgresLog
 
 _PROCESSOR = "SET ROLE woonketen_processor"
 _KEYS_IN_MEMORY = 2_000  # a rebuild opens a resident's facts once and never comes back to its keys
@@ -80,7 +80,7 @@ def make_worker(source: Source, partitions: int) -> Iterator[Worker]:
 def _stream(source: Source, reading: psycopg.Connection[Any], vault: PostgresVault) -> Streaming:
     if source.link is None:
         return PostgresLog(reading, vault)
-    from woonketen.streams.staged import Staged  # who has no Kafka needs no client of it
+    from woonketen.streams.kafka.staged import Staged  # who has no Kafka needs no client of it
 
     return Staged(reading, vault, source.link)
 

@@ -15,14 +15,14 @@ from woonketen.contracts.recipient import recipient
 from woonketen.contracts.records import PLATFORM, partition_of
 from woonketen.orchestration.wiring import Rulebook
 from woonketen.projections.people import User
-from woonketen.streams.admission import Settings
-from woonketen.streams.effective import effective, retracted
-from woonketen.streams.episodes import OPEN, feed_episodes, warn_feed
-from woonketen.streams.explain import explain, explain_feed
-from woonketen.streams.kek import Keys
-from woonketen.streams.show import shown
-from woonketen.streams.states import EVERYTHING, opened
-from woonketen.streams.world import World, build_world
+from woonketen.streams.core.effective import effective, retracted
+from woonketen.streams.core.episodes import OPEN, feed_episodes, warn_feed
+from woonketen.streams.core.explain import explain, explain_feed
+from woonketen.streams.core.show import shown
+from woonketen.streams.core.world import World, build_world
+from woonketen.streams.door.admission import Settings
+from woonketen.streams.drive.states import EVERYTHING, opened
+from woonketen.streams.keys.kek import Keys
 
 
 class Residents:

@@ -31,10 +31,10 @@ from woonketen.projections import queries
 from woonketen.projections.database import told
 from woonketen.projections.ddl import GLASS
 from woonketen.projections.people import User
-from woonketen.streams import picture
-from woonketen.streams.admission import Admission
-from woonketen.streams.effective import effective
-from woonketen.streams.visible import sight
+from woonketen.streams.core import picture
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.visible import sight
+from woonketen.streams.door.admission import Admission
 
 ANSWER_WITHIN_MONTHS = 1
 """AVG art. 12 lid 3."""

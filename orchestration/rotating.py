@@ -9,8 +9,8 @@ import msgspec
 
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import forgetting
-from woonketen.streams.kek import replace_kek
-from woonketen.streams.rotation import rewrap
+from woonketen.streams.keys.kek import replace_kek
+from woonketen.streams.leaving.rotation import rewrap
 
 
 class Rotated(msgspec.Struct, frozen=True):

@@ -13,10 +13,10 @@ from typing import Any
 from woonketen.orchestration.admitting import admitting, make_doors, processor
 from woonketen.orchestration.stepping import make_worker, partitions_of
 from woonketen.orchestration.wiring import Parts
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.log_kafka import KafkaLog, offsets
-from woonketen.streams.polled import polled
-from woonketen.streams.worker import Progress
+from woonketen.streams.drive.worker import Progress
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.kafka.polled import polled
+from woonketen.streams.log.kafka import KafkaLog, offsets
 
 
 def run_plainly(

@@ -19,12 +19,12 @@ from woonketen.orchestration import wiring
 from woonketen.orchestration.supervise import end_with_supervisor
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections.store import PostgresViews
-from woonketen.streams.delivered import Delivered, Step
-from woonketen.streams.kafka_link import link_of
-from woonketen.streams.log_kafka import Incoming, KafkaLog, note_stall
-from woonketen.streams.polled import polled
-from woonketen.streams.turn import place
-from woonketen.streams.worker import COLLECT, Worker
+from woonketen.streams.drive.turn import place
+from woonketen.streams.drive.worker import COLLECT, Worker
+from woonketen.streams.kafka.delivered import Delivered, Step
+from woonketen.streams.kafka.link import link_of
+from woonketen.streams.kafka.polled import polled
+from woonketen.streams.log.kafka import Incoming, KafkaLog, note_stall
 
 STUCK_SECONDS = 10.0
 """So long the next record may be missing while later ones are here."""
@@ -59,7 +59,7 @@ def partitions_of(connection: psycopg.Connection[Any]) -> int:
 def step_worker(settings: Settings, say: Say) -> NoReturn:
     """Under a supervisor. Ends with 0 when it is asked to stop; with 2 for what needs a person; else it may be begun
     again. Raises `WoonketenError` before it has begun."""
-    from woonketen.streams.faust_driver import check_faust, deliver
+    from woonketen.streams.kafka.faust_driver import check_faust, deliver
 
     if settings.engine != "kafka":
         raise ConfigurationError("Workers are of the scaled engine.", 'Set `engine = "kafka"`, or use `woonketen run`.')

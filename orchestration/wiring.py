@@ -23,13 +23,14 @@ from woonketen.contracts.settings import Settings
 from woonketen.orchestration.postgres import open_database
 from woonketen.projections import sets
 from woonketen.projections.migrate import Migration, check_schema, migrate
-from woonketen.streams import erasures, log_pg
-from woonketen.streams.admission import check_engine, prepare
-from woonketen.streams.code import code_of
-from woonketen.streams.kafka_link import Link, link_of
-from woonketen.streams.kek import Keys, load_kek, make_kek
-from woonketen.streams.ledger import Ledger
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.door.admission import check_engine, prepare
+from woonketen.streams.drive.code import code_of
+from woonketen.streams.kafka.link import Link, link_of
+from woonketen.streams.keys import erasures
+from woonketen.streams.keys.kek import Keys, load_kek, make_kek
+from woonketen.streams.keys.ledger import Ledger
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log import postgres
 
 PROCESSOR = "woonketen_processor"
 _OPEN = 0x776B_0020
@@ -67,13 +68,13 @@ class Parts:
     link: Link | None = None
 
     @property
-    def place(self) -> log_pg.Place:
-        return log_pg.place_of(self.settings.engine)
+    def place(self) -> postgres.Place:
+        return postgres.place_of(self.settings.engine)
 
 
 def migrations() -> list[Migration]:
     """Those of log, vault and admission; the projections know their own."""
-    folder = files("woonketen.streams")
+    folder = files("woonketen.streams") / "sql"
     return [(f"{number:04}_{name}", (folder / f"{name}.sql").read_text("utf-8")) for number, name in _STREAMS]
 
 
@@ -118,7 +119,7 @@ def prepared(
             say(f"made the erasure ledger {ledger.path}: keep a copy of it apart from the backups")
         keys = load_kek(settings.kek, settings.data)
         version = migrate(owner, migrations())
-        there = log_pg.make_partitions(owner, partitions)
+        there = postgres.make_partitions(owner, partitions)
         if link is not None:
             from woonketen.orchestration.kafka import topics
 

@@ -22,7 +22,7 @@ from typing import Any, cast
 from woonketen.contracts import catalogue, indicators
 from woonketen.contracts.facts import Fact, event_key
 from woonketen.contracts.policy import Policy, shipped
-from woonketen.streams.world import World, build_world
+from woonketen.streams.core.world import World, build_world
 
 SCHEMAS = Path(__file__).parents[1] / "contracts" / "schemas"
 

@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from woonketen.orchestration.postgres import open_database, remove_database
-from woonketen.streams.kafka_link import Link  # imports no client of Kafka
+from woonketen.streams.kafka.link import Link  # imports no client of Kafka
 
 _FIRST = "WK_TESTS_HOME" not in os.environ  # xdist's workers inherit the first one's environment
 os.environ.setdefault("WK_TESTS_PID", str(os.getpid()))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from judging import Story, world
 
 from woonketen.contracts.facts import Fact
-from woonketen.streams.world import World
+from woonketen.streams.core.world import World
 
 FIRST = date(2026, 2, 20)
 LENGTH = 150

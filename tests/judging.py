@@ -18,9 +18,9 @@ import builders as b
 from woonketen.contracts import indicators
 from woonketen.contracts.facts import Fact, Facts, event_key
 from woonketen.contracts.indicators import Rules
-from woonketen.streams.effective import effective
-from woonketen.streams.judge import Emission, judge
-from woonketen.streams.world import World
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.judge import Emission, judge
+from woonketen.streams.core.world import World
 
 REF = bytes(range(16))
 

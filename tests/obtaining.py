@@ -13,11 +13,11 @@ from wild import DECIDES, FIRST, LANDLORD, LAST, Told, facts_of
 from woonketen.contracts.facts import Fact
 from woonketen.contracts.recipient import recipient
 from woonketen.contracts.views import Row
-from woonketen.streams.effective import effective, retracted
-from woonketen.streams.explain import explain
-from woonketen.streams.judge.vigil import READS
-from woonketen.streams.show import shown
-from woonketen.streams.visible import sight, visible
+from woonketen.streams.core.effective import effective, retracted
+from woonketen.streams.core.explain import explain
+from woonketen.streams.core.judge.vigil import READS
+from woonketen.streams.core.show import shown
+from woonketen.streams.core.visible import sight, visible
 
 WORLD = judging.world(b.registered(LANDLORD, "corporatie"))
 DAY = LAST.replace(day=15)

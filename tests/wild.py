@@ -14,7 +14,7 @@ import builders as b
 
 from woonketen.contracts.catalogue import KIND_LETTER, TYPES
 from woonketen.contracts.facts import Fact
-from woonketen.streams.effective import _BUSINESS_KEY
+from woonketen.streams.core.effective import _BUSINESS_KEY
 
 FIRST = date(2026, 2, 2)
 LAST = date(2026, 6, 14)

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 
 import woonketen.streams
-from woonketen.streams.kek import Keys
+from woonketen.streams.keys.kek import Keys
 
 KEYS = Keys(bytes(range(32)))
-_SCRIPTS = Path(woonketen.streams.__file__).parent
+_SCRIPTS = Path(woonketen.streams.__file__).parent / "sql"
 
 
 def apply_schema(owner: psycopg.Connection[Any]) -> None:

@@ -22,7 +22,7 @@ from woonketen.contracts.settings import settings
 from woonketen.orchestration.data_folder import locked
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.jars import ToolMissing, jars, java
-from woonketen.streams.kafka_link import Link, link_of
+from woonketen.streams.kafka.link import Link, link_of
 
 START_SECONDS = 300.0
 

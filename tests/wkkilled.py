@@ -16,7 +16,7 @@ from wkviews import PARTITIONS, source_of
 from woonketen.orchestration.rebuilding import make_worker, rebuild
 from woonketen.projections import sets
 from woonketen.projections.store import PostgresBatch
-from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.log.postgres import PostgresLog
 
 PLACES: dict[str, tuple[Any, str, bool]] = {
     "rows": (PostgresBatch, "move", False),  # rows are written, the position is not

@@ -15,9 +15,9 @@ from woonketen.contracts import catalogue, indicators
 from woonketen.contracts.facts import Fact, Record, Sealed
 from woonketen.contracts.policy import shipped
 from woonketen.contracts.records import pack
-from woonketen.streams.fold import open_record
-from woonketen.streams.step import Closing
-from woonketen.streams.world import World, build_world
+from woonketen.streams.core.fold import open_record
+from woonketen.streams.core.step import Closing
+from woonketen.streams.core.world import World, build_world
 
 _ORG_OF = {source: org for org, (_, _, source, _) in ORGS.items()}
 REF = bytes(range(16))

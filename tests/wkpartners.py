@@ -14,10 +14,10 @@ import psycopg
 from wkdatabase import KEYS, apply_schema, as_processor
 
 from woonketen.contracts.records import open_records, partition_of, unpack
-from woonketen.streams.admission import Admission, Receipt, prepare
-from woonketen.streams.log_pg import PostgresLog, make_partitions
-from woonketen.streams.organisations import Organisation
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.door.admission import Admission, Receipt, prepare
+from woonketen.streams.door.organisations import Organisation
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import PostgresLog, make_partitions
 
 FIRST_DAY = date(2026, 3, 2)
 PARTITIONS = 3

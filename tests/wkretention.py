@@ -193,7 +193,8 @@ def tell(platform: Any, *events: dict[str, Any]) -> None:
 
 def main() -> None:
     from woonketen.orchestration import expiring
-    from woonketen.streams import erasures, overdue
+    from woonketen.streams.keys import erasures
+    from woonketen.streams.leaving import overdue
 
     given = json.loads(sys.stdin.read())
     where, name, after = {

@@ -25,14 +25,14 @@ from woonketen.contracts.records import open_records, unpack
 from woonketen.orchestration import wiring
 from woonketen.projections import sets
 from woonketen.projections.migrate import migrate
-from woonketen.streams import wire
-from woonketen.streams.admission import Admission, prepare
-from woonketen.streams.doors import Doors
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.log_pg import SCALED, PostgresLog, make_partitions
-from woonketen.streams.relay import Relay
-from woonketen.streams.standing import Seals
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.door.admission import Admission, prepare
+from woonketen.streams.door.standing import Seals
+from woonketen.streams.kafka.doors import Doors
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.kafka.relay import Relay
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log import wire
+from woonketen.streams.log.postgres import SCALED, PostgresLog, make_partitions
 
 
 def prepare_scaled(dsn: str) -> None:
@@ -172,12 +172,12 @@ def beside(work: Any) -> Iterator[threading.Event]:
 # --- processes that die the hard way: `python -m wkscaled` ---
 
 PLACES = {
-    "taken": ("woonketen.streams.positions:move", False),  # verdicts are there, the position is not
-    "moved": ("woonketen.streams.positions:move", True),
-    "appended": ("woonketen.streams.log_pg:PostgresLog.append", True),  # everything is, but for the commit
-    "sent": ("woonketen.streams.relay:Relay._settle", False),  # Kafka has it, nobody noted that
-    "halfway": ("woonketen.streams.wire:encode", False),  # some of a round is on its way
-    "noted": ("woonketen.streams.relay:Relay._settle", True),
+    "taken": ("woonketen.streams.door.positions:move", False),  # verdicts are there, the position is not
+    "moved": ("woonketen.streams.door.positions:move", True),
+    "appended": ("woonketen.streams.log.postgres:PostgresLog.append", True),  # everything is, but for the commit
+    "sent": ("woonketen.streams.kafka.relay:Relay._settle", False),  # Kafka has it, nobody noted that
+    "halfway": ("woonketen.streams.log.wire:encode", False),  # some of a round is on its way
+    "noted": ("woonketen.streams.kafka.relay:Relay._settle", True),
 }
 
 

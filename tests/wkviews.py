@@ -22,13 +22,13 @@ from woonketen.projections import people, queries, sets
 from woonketen.projections.ddl import PEOPLE
 from woonketen.projections.migrate import Migration, migrate
 from woonketen.projections.people import User
-from woonketen.streams import admission
-from woonketen.streams.admission import Admission
-from woonketen.streams.kek import Keys
-from woonketen.streams.log_pg import PostgresLog, make_partitions
-from woonketen.streams.organisations import Organisation
-from woonketen.streams.vault import PostgresVault
-from woonketen.streams.worker import Worker
+from woonketen.streams.door import admission
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.door.organisations import Organisation
+from woonketen.streams.drive.worker import Worker
+from woonketen.streams.keys.kek import Keys
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import PostgresLog, make_partitions
 
 _CONTRACTS = files("woonketen.contracts")
 FIRST_DAY = date(2026, 1, 5)

@@ -17,7 +17,7 @@ from woonketen.orchestration.cli.base import Context, Group, command, pass_share
 from woonketen.orchestration.tables import progress
 
 if TYPE_CHECKING:
-    from woonketen.streams.worker import Progress
+    from woonketen.streams.drive.worker import Progress
 
 FORMATS = ["cloudevents", "csv", "xlsx"]
 DAY = click.DateTime(["%Y-%m-%d"])

@@ -11,7 +11,7 @@ from woonketen.orchestration.cli.base import Context, Group, command, pass_share
 from woonketen.orchestration.tables import progress
 
 if TYPE_CHECKING:
-    from woonketen.streams.rebuild import Filled
+    from woonketen.streams.drive.rebuild import Filled
 
 ID = click.argument("number", metavar="ID")
 WHY = ["resident_request", "complaint", "incident", "audit"]

@@ -31,7 +31,7 @@ from kafka.errors import TopicAlreadyExistsError
 
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.orchestration.data_folder import write_private
-from woonketen.streams.kafka_link import Link, kafka_told, knock
+from woonketen.streams.kafka.link import Link, kafka_told, knock
 
 HOUR = 3600 * 1000
 KEPT_DAYS = 30

@@ -20,13 +20,13 @@ from woonketen.contracts.recipient import recipient
 from woonketen.orchestration.gathering import residents
 from woonketen.orchestration.rebuilding import Source, make_parts
 from woonketen.projections.ddl import SETS
-from woonketen.streams.course import Parts
-from woonketen.streams.effective import effective
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.show import show
+from woonketen.streams.core.visible import sight
+from woonketen.streams.core.world import World, build_world
+from woonketen.streams.drive.course import Parts
+from woonketen.streams.drive.states import EVERYTHING, opened
 from woonketen.streams.quality import CONDITIONS, Inspected, inspect
-from woonketen.streams.show import show
-from woonketen.streams.states import EVERYTHING, opened
-from woonketen.streams.visible import sight
-from woonketen.streams.world import World, build_world
 
 _ONE_AT_A_TIME = 0x776B_0065
 BATCH = 20_000

@@ -27,8 +27,8 @@ from woonketen.projections import listing, queries
 from woonketen.projections.people import User
 from woonketen.projections.portal.desk import Ask, Desk, Done, Line, Offer, Part
 from woonketen.projections.portal.session import Session
-from woonketen.streams.effective import effective
-from woonketen.streams.organisations import Organisation
+from woonketen.streams.core.effective import effective
+from woonketen.streams.door.organisations import Organisation
 
 RECORDED: Mapping[str, str] = {
     "visit_planned": "coach.visit_planned",

@@ -24,7 +24,7 @@ from woonketen.orchestration.web import examples, tokens
 from woonketen.orchestration.web.pool import as_processor
 from woonketen.orchestration.web.problems import Problem
 from woonketen.projections.database import told
-from woonketen.streams.admission import Receipt
+from woonketen.streams.door.admission import Receipt
 
 router = APIRouter(tags=["partners"])
 

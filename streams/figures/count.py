@@ -10,11 +10,11 @@ import msgspec
 from woonketen.contracts.calendar import add_months, add_workdays
 from woonketen.contracts.facts import Facts
 from woonketen.contracts.recipient import recipient
-from woonketen.streams import picture
-from woonketen.streams.judge.course import courses
-from woonketen.streams.picture import Enrolment, Lease
-from woonketen.streams.visible import sight
-from woonketen.streams.world import World
+from woonketen.streams.core import picture
+from woonketen.streams.core.judge.course import courses
+from woonketen.streams.core.picture import Enrolment, Lease
+from woonketen.streams.core.visible import sight
+from woonketen.streams.core.world import World
 
 HOUSED_MONTHS = (3, 6, 12, 24)
 _LOST = frozenset({"eviction", "abandoned", "mutual", "by_tenant"})

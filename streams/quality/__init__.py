@@ -11,10 +11,10 @@ from datetime import date
 import msgspec
 
 from woonketen.contracts.facts import Fact
-from woonketen.streams.effective import business_key, effective
+from woonketen.streams.core.effective import business_key, effective
+from woonketen.streams.core.world import World
 from woonketen.streams.quality.alone import ALONE, Marks
 from woonketen.streams.quality.together import TOGETHER, Told
-from woonketen.streams.world import World
 
 __all__ = ["CONDITIONS", "Inspected", "inspect"]
 

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.streams import picture
-from woonketen.streams.picture import Assignment, Enrolment, Lease
-from woonketen.streams.picture.plan import SHARED_OWNERS
-from woonketen.streams.world import World
+from woonketen.streams.core import picture
+from woonketen.streams.core.picture import Assignment, Enrolment, Lease
+from woonketen.streams.core.picture.plan import SHARED_OWNERS
+from woonketen.streams.core.world import World
 
 NOTICE_WITHIN, RUNS_ON = timedelta(days=14), timedelta(days=31)
 _LEASE_EVENTS = frozenset(

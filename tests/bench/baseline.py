@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg
 
 from woonketen.contracts.facts import Fact, Record
-from woonketen.streams.kek import load_kek
-from woonketen.streams.log_pg import PostgresLog
-from woonketen.streams.rebuild import GATHERED
-from woonketen.streams.states import opened
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.drive.rebuild import GATHERED
+from woonketen.streams.drive.states import opened
+from woonketen.streams.keys.kek import load_kek
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import PostgresLog
 
 
 def read_all(dsn: str, kek: Path, data: Path, part: int, parts: int, plainly: bool) -> int:

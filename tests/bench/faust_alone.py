@@ -18,9 +18,9 @@ from typing import Any
 import faust
 import psycopg
 
-from woonketen.streams import wire
-from woonketen.streams.faust_driver import TAKE, WITHIN, _settings
-from woonketen.streams.kafka_link import Link
+from woonketen.streams.kafka.faust_driver import TAKE, WITHIN, _settings
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.log import wire
 
 
 def main() -> None:

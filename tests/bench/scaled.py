@@ -43,7 +43,7 @@ from woonketen.orchestration.admitting import admitting
 from woonketen.orchestration.kafka.broker import Broker, running
 from woonketen.orchestration.moving import copy_log
 from woonketen.orchestration.platform import Platform, open_platform
-from woonketen.streams.kafka_link import Link, link_of
+from woonketen.streams.kafka.link import Link, link_of
 
 STATE = """
     SELECT c.partition, c.next - 1, p.last FROM log.counter c JOIN gate.position p USING (partition)

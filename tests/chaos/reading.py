@@ -14,9 +14,9 @@ from chaos.town import GI, USERS, VIEW_OF
 
 from woonketen.contracts.facts import Record, Sealed
 from woonketen.contracts.records import PLATFORM_SOURCE, open_records, unpack
-from woonketen.streams.kek import load_kek
-from woonketen.streams.log_pg import PostgresLog
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.keys.kek import load_kek
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import PostgresLog
 
 _RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\bP-[0-9a-zA-Z]+|\bWA-[0-9a-zA-Z-]+")
 _WALL_CLOCK = ("last_event_at", "heartbeat_at", "at")

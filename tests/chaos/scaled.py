@@ -15,7 +15,7 @@ from chaos.office import Office, office
 from chaos.town import FIRST_DAY
 
 from woonketen.contracts.settings import Settings, settings
-from woonketen.streams.kek import Keys, load_kek
+from woonketen.streams.keys.kek import Keys, load_kek
 
 
 class ScaledOffice(Office):

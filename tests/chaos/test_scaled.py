@@ -35,9 +35,9 @@ from psycopg.conninfo import make_conninfo
 from woonketen.contracts.errors import Unreachable, WoonketenError
 from woonketen.orchestration.kafka.broker import Broker, running
 from woonketen.orchestration.moving import send
-from woonketen.streams.kafka_link import link_of
-from woonketen.streams.log_pg import SCALED, PostgresLog
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.kafka.link import link_of
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import SCALED, PostgresLog
 
 FAULTS = int(os.environ.get("WOONKETEN_TEST_FAULTS", "0")) or 20
 SEED = int(os.environ.get("WOONKETEN_TEST_SEED", "0")) or random.randrange(1, 10**6)

@@ -27,9 +27,9 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration import moving, stories
 from woonketen.orchestration.platform import Platform, init, open_platform
-from woonketen.streams.compared import stored, summed, whole
-from woonketen.streams.kafka_link import link_of
-from woonketen.streams.log_pg import PostgresLog
+from woonketen.streams.kafka.compared import stored, summed, whole
+from woonketen.streams.kafka.link import link_of
+from woonketen.streams.log.postgres import PostgresLog
 
 STORIES = Path(__file__).parents[1] / "stories"
 NAMES = ("wooncoach", "buddy")

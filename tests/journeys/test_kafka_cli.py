@@ -18,7 +18,7 @@ from wkpartners import CITY, COACH, SOURCES, agreement, enrolment, line
 from wkscaled import refusals_of, sender, wait_for
 
 from woonketen.contracts.settings import settings
-from woonketen.streams.kafka_link import Link, link_of
+from woonketen.streams.kafka.link import Link, link_of
 
 COMMAND = [sys.executable, "-c", "from woonketen.orchestration.cli import main; main()"]
 

@@ -15,7 +15,7 @@ from woonketen.contracts.settings import settings
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.broker import running
 from woonketen.producers.outbox import Outbox, look
-from woonketen.streams.kafka_link import Link, link_of
+from woonketen.streams.kafka.link import Link, link_of
 
 OUTBOX = "woonketen-outbox.sqlite"
 RESIDENTS = 20

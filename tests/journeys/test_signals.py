@@ -13,7 +13,7 @@ import pytest
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.orchestration import evidence
 from woonketen.orchestration.platform import Platform
-from woonketen.streams.picture.money import EFFORTS
+from woonketen.streams.core.picture.money import EFFORTS
 
 FIRST_DAY = date(2026, 1, 5)
 TODAY = date(2026, 2, 16)

@@ -40,10 +40,10 @@ from woonketen.contracts.records import open_records
 from woonketen.orchestration.questions import Question, of_resident
 from woonketen.projections import people, queries
 from woonketen.projections.people import User
-from woonketen.streams.fold import open_record
-from woonketen.streams.log_pg import PostgresLog
-from woonketen.streams.organisations import Organisation
-from woonketen.streams.world import World, build_world
+from woonketen.streams.core.fold import open_record
+from woonketen.streams.core.world import World, build_world
+from woonketen.streams.door.organisations import Organisation
+from woonketen.streams.log.postgres import PostgresLog
 
 REGISTERED = TODAY - timedelta(days=4)
 PURPOSES = ["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task", "evaluation"]

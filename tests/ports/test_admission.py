@@ -35,11 +35,11 @@ from wkpartners import (
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.payloads.consent import ObjectionRecorded
 from woonketen.contracts.records import open_records, partition_of, unpack
-from woonketen.streams import links
-from woonketen.streams.admission import Admission
-from woonketen.streams.log_pg import verify
-from woonketen.streams.organisations import Organisation
-from woonketen.streams.reseal import merged_into, reseal
+from woonketen.streams.door import links
+from woonketen.streams.door.admission import Admission
+from woonketen.streams.door.organisations import Organisation
+from woonketen.streams.door.reseal import merged_into, reseal
+from woonketen.streams.log.postgres import verify
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from woonketen.orchestration.residents import Residents
 from woonketen.orchestration.wiring import rulebook
 from woonketen.projections import people, queries
 from woonketen.projections.people import User
-from woonketen.streams.judge.vigil import READS
-from woonketen.streams.kek import Keys
-from woonketen.streams.organisations import Organisation
+from woonketen.streams.core.judge.vigil import READS
+from woonketen.streams.door.organisations import Organisation
+from woonketen.streams.keys.kek import Keys
 
 OPENED = DAY - timedelta(days=3)
 COMPLEX = "CX-12"
@@ -217,7 +217,7 @@ def test_a_flag_shows_nowhere(new_database: Callable[..., str]) -> None:
 
 def test_a_planted_leak_is_caught(new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A flag that is forgotten where complexes are counted gives the person away to the landlord."""
-    monkeypatch.setattr("woonketen.streams.show.complex._flagged", lambda facts, day, world: False)
+    monkeypatch.setattr("woonketen.streams.core.show.complex._flagged", lambda facts, day, world: False)
     base = new_database()
     with opened(base, first=True) as town:
         tell(town, 2, PERSON)

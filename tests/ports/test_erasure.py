@@ -178,7 +178,7 @@ def test_ledger_names_nobody_and_is_a_chain(town: Office) -> None:
 def test_killed_between_ledger_and_commit(town: Office) -> None:
     """The line is on disk, the database knows nothing of it: nobody gets in until it is done."""
     from woonketen.orchestration import erasing
-    from woonketen.streams import erasures
+    from woonketen.streams.keys import erasures
 
     class Killed(BaseException):
         pass

@@ -18,7 +18,7 @@ from woonketen.contracts.settings import settings
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.broker import running
 from woonketen.orchestration.kafka.jars import java
-from woonketen.streams.kafka_link import knock, link_of
+from woonketen.streams.kafka.link import knock, link_of
 
 COMMAND = [sys.executable, "-m", "woonketen.orchestration.kafka"]
 

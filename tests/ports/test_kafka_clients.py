@@ -18,7 +18,7 @@ from wkscaled import ScaledTown, make_doors, make_relay, prepare_scaled, refusal
 
 from woonketen.contracts.records import open_records, partition_of, unpack
 from woonketen.orchestration.kafka import topics
-from woonketen.streams.kafka_link import Link
+from woonketen.streams.kafka.link import Link
 
 STRUCTURED = {"content-type": b"application/cloudevents+json; charset=UTF-8"}
 Send = Callable[[Link, str, dict[str, Any], Path], None]

@@ -27,11 +27,11 @@ from wkscaled import (
 
 from woonketen.contracts.errors import Unreachable
 from woonketen.orchestration.kafka import topics
-from woonketen.streams import doors as door_module
-from woonketen.streams import kafka_link
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.numbers import lag
-from woonketen.streams.turn import StopTheLine
+from woonketen.streams.drive.turn import StopTheLine
+from woonketen.streams.kafka import doors as door_module
+from woonketen.streams.kafka import link as kafka_link
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.kafka.numbers import lag
 
 
 @pytest.fixture(scope="module")

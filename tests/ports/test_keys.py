@@ -15,7 +15,7 @@ from chaos.office import Office, live, opened_office
 from chaos.town import BM, FIRST_DAY, GI, OW, agreements, envelope, lives
 
 from woonketen.orchestration import rotating
-from woonketen.streams.kek import Keys, load_kek, replace_kek
+from woonketen.streams.keys.kek import Keys, load_kek, replace_kek
 
 LAST = FIRST_DAY + timedelta(days=20)
 
@@ -159,7 +159,7 @@ def test_killed_anywhere_it_reads_on_and_the_next_call_finishes(town: Office, na
 
 def test_killed_while_it_wraps(town: Office) -> None:
     """In the middle of the database's transaction."""
-    from woonketen.streams import rotation
+    from woonketen.streams.leaving import rotation
 
     expected, number = state(town), epoch(town)
     with pytest.MonkeyPatch.context() as patch:

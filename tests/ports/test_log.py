@@ -27,10 +27,10 @@ from woonketen.contracts.records import (
 from woonketen.orchestration import wiring
 from woonketen.projections import sets
 from woonketen.projections.migrate import migrate
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.log_pg import PostgresLog, make_partitions, verify
-from woonketen.streams.standing import Seals
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.door.standing import Seals
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import PostgresLog, make_partitions, verify
 
 DAY = date(2026, 3, 1)
 PARTITIONS = 3
@@ -101,9 +101,9 @@ class Relayed:
 @contextmanager
 def on_kafka(dsn: str, link: Link) -> Iterator[Port]:
     from woonketen.orchestration.kafka import topics
-    from woonketen.streams.log_kafka import KafkaLog
-    from woonketen.streams.polled import polled
-    from woonketen.streams.relay import Relay
+    from woonketen.streams.kafka.polled import polled
+    from woonketen.streams.kafka.relay import Relay
+    from woonketen.streams.log.kafka import KafkaLog
 
     topics.prepare(link, PARTITIONS)
     places = dict.fromkeys(range(PARTITIONS), 0)

@@ -13,7 +13,7 @@ import wkviews
 from wkviews import Town
 
 from woonketen.projections import queries
-from woonketen.streams.organisations import Organisation
+from woonketen.streams.door.organisations import Organisation
 
 FIRST = date(2026, 1, 5)
 LAST = date(2026, 3, 20)
@@ -186,7 +186,7 @@ def test_who_has_no_warnings_gets_none(here: Town) -> None:
 
 
 def test_an_input_that_is_forgotten_is_found(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("woonketen.streams.judge.viewing._input_open", lambda category, rests_on, to: True)
+    monkeypatch.setattr("woonketen.streams.core.judge.viewing._input_open", lambda category, rests_on, to: True)
     with wkviews.town(new_database(), day=FIRST, organisations=settle) as made:
         tell(made, 1, tells(1, "never_asked", False, False))
         made.close(FIRST, LAST)

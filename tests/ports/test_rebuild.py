@@ -20,9 +20,9 @@ from wkviews import FIRST_DAY, PARTITIONS, Town, rows_of, town
 from woonketen.contracts.errors import ConfigurationError, NotYours
 from woonketen.orchestration.rebuilding import Source, make_worker, rebuild
 from woonketen.projections import sets
-from woonketen.streams import step
-from woonketen.streams.organisations import Organisation
-from woonketen.streams.rebuild import fill_partition
+from woonketen.streams.core import step
+from woonketen.streams.door.organisations import Organisation
+from woonketen.streams.drive.rebuild import fill_partition
 
 DAYS = 120
 
@@ -128,7 +128,7 @@ class TestGoingOn:
             here.run()
             return filled
 
-        monkeypatch.setattr("woonketen.streams.rebuild.fill_partition", meanwhile)
+        monkeypatch.setattr("woonketen.streams.drive.rebuild.fill_partition", meanwhile)
         report = rebuild(here.owner, here.source, processes=1)
         assert set(report.differences.values()) == {0}
         live = rows_of(here.owner)

@@ -29,9 +29,11 @@ from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.settings import settings
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.broker import running
-from woonketen.streams import alone, kafka_link, relay, tail
-from woonketen.streams.kafka_link import Link, link_of
-from woonketen.streams.numbers import waiting
+from woonketen.streams.kafka import link as kafka_link
+from woonketen.streams.kafka import relay, tail
+from woonketen.streams.kafka.link import Link, link_of
+from woonketen.streams.kafka.numbers import waiting
+from woonketen.streams.postgres import alone
 
 
 @pytest.fixture(scope="module")

@@ -267,7 +267,7 @@ def test_nobody_who_sees_people_has_a_login(here: Town, logins: dict[str, tuple[
 
 def test_a_hint_holds_nothing(here: Town, coach: Connection) -> None:
     """Anybody can listen; what he hears is that something came in, not about whom."""
-    from woonketen.streams.log_pg import CHANNEL
+    from woonketen.streams.log.postgres import CHANNEL
 
     coach.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
     here.tell(event("contact.attempted", "C-2", source_of(COACH), FIRST_DAY))

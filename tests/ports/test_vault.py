@@ -15,9 +15,9 @@ from wkdatabase import KEYS, apply_schema, as_processor
 
 from woonketen.contracts.errors import ConfigurationError, KeyMissing, Unreachable, WrongKey
 from woonketen.contracts.memory import Memory
-from woonketen.streams.kek import Keys, load_kek, make_kek
-from woonketen.streams.log_pg import make_partitions
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.keys.kek import Keys, load_kek, make_kek
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log.postgres import make_partitions
 
 DAY = date(2026, 3, 1)
 

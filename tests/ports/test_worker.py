@@ -20,13 +20,14 @@ from woonketen.contracts.records import partition_of
 from woonketen.orchestration.rebuilding import Source, make_worker
 from woonketen.projections import queries
 from woonketen.projections.store import PostgresViews
-from woonketen.streams import step, turn
-from woonketen.streams.kek import Keys
-from woonketen.streams.merging import merges
-from woonketen.streams.quarantine import Quarantine
-from woonketen.streams.states import States
-from woonketen.streams.turn import StopTheLine
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.core import step
+from woonketen.streams.drive import turn
+from woonketen.streams.drive.merging import merges
+from woonketen.streams.drive.quarantine import Quarantine
+from woonketen.streams.drive.states import States
+from woonketen.streams.drive.turn import StopTheLine
+from woonketen.streams.keys.kek import Keys
+from woonketen.streams.keys.vault import PostgresVault
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from woonketen.contracts import catalogue
 from woonketen.contracts.errors import Refusal
 from woonketen.contracts.facts import Event, event_key
-from woonketen.streams.admit import (
+from woonketen.streams.door.admit import (
     AFTER_CLOSING,
     CORRECTIONS,
     EXPIRED,

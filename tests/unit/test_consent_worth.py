@@ -9,7 +9,7 @@ import builders as b
 from woonketen.contracts import consent
 from woonketen.contracts.facts import Fact
 from woonketen.contracts.recipient import recipient
-from woonketen.streams.effective import effective
+from woonketen.streams.core.effective import effective
 
 DAY = date(2026, 3, 2)
 

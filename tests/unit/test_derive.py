@@ -15,9 +15,9 @@ from woonketen.contracts import codes, indicators
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.policy import load, shipped
-from woonketen.streams import derive
-from woonketen.streams.effective import effective
-from woonketen.streams.world import World, build_world
+from woonketen.streams.core import derive
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.world import World, build_world
 
 DAY = date(2026, 6, 15)
 WORLD = b.world()

@@ -20,10 +20,10 @@ from woonketen.contracts import remembering
 from woonketen.contracts.facts import Fact, Facts, State
 from woonketen.contracts.ports import Shown
 from woonketen.projections.lines import lines_of
-from woonketen.streams.counting import Counting
-from woonketen.streams.desk import Desk
-from woonketen.streams.fold import empty
-from woonketen.streams.step import evenings, present
+from woonketen.streams.core.counting import Counting
+from woonketen.streams.core.desk import Desk
+from woonketen.streams.core.fold import empty
+from woonketen.streams.core.step import evenings, present
 
 DAYS = 60
 DAY = FIRST_DAY + timedelta(days=DAYS)

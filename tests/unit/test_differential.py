@@ -22,9 +22,9 @@ from woonketen.contracts import consent
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Facts
 from woonketen.contracts.recipient import recipient
-from woonketen.streams.conditions import Conditions
-from woonketen.streams.effective import effective
-from woonketen.streams.visible import sight, visible
+from woonketen.streams.core.conditions import Conditions
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.visible import sight, visible
 
 lives = st.randoms(use_true_random=False).map(life)
 viewers = st.sampled_from(VIEWERS)
@@ -97,7 +97,7 @@ def test_a_planted_leak_is_caught(leak: str, monkeypatch: pytest.MonkeyPatch) ->
         always = consent.Standing("granted", ((None, None),))
         monkeypatch.setattr(consent, "standing", lambda said, categories, day: always)
     elif leak == "all of a plan":
-        monkeypatch.setattr("woonketen.streams.visible.Sight.part", lambda self, fact: fact)
+        monkeypatch.setattr("woonketen.streams.core.visible.Sight.part", lambda self, fact: fact)
         monkeypatch.setattr(Conditions, "_is_own_action", lambda self, fact: fact.type.startswith(("plan.", "action.")))
     else:
         real = visible
@@ -106,5 +106,5 @@ def test_a_planted_leak_is_caught(leak: str, monkeypatch: pytest.MonkeyPatch) ->
             seen = real(facts, to)
             return Facts([*seen, *facts.of("contact.attempted")]) if not to.only_own else seen
 
-        monkeypatch.setattr("woonketen.streams.show.case.visible", everybody)
+        monkeypatch.setattr("woonketen.streams.core.show.case.visible", everybody)
     assert caught([differences(*each) for each in samples[:40]])

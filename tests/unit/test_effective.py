@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from woonketen.contracts import catalogue
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.streams.effective import COUNTS_WHEN_KNOWN, effective, retracted
+from woonketen.streams.core.effective import COUNTS_WHEN_KNOWN, effective, retracted
 
 DAY = date(2026, 3, 10)
 LATER = date(2027, 1, 1)

@@ -15,11 +15,11 @@ from judging import REF, Story, on, play, running, world
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.recipient import Recipient, recipient
 from woonketen.contracts.views import Warn
-from woonketen.streams.effective import effective, retracted
-from woonketen.streams.episodes import Episode, episodes, feed_episodes, next_change, sees, warn, warn_feed
-from woonketen.streams.judge import judge
-from woonketen.streams.visible import changes_on, sight, visible
-from woonketen.streams.world import World
+from woonketen.streams.core.effective import effective, retracted
+from woonketen.streams.core.episodes import Episode, episodes, feed_episodes, next_change, sees, warn, warn_feed
+from woonketen.streams.core.judge import judge
+from woonketen.streams.core.visible import changes_on, sight, visible
+from woonketen.streams.core.world import World
 
 HERE = world()
 PLAN = f"{b.GEMEENTE}:PL-1"

@@ -13,11 +13,11 @@ from judging import REF, Story, on, play, running, world
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.indicators import Rules, Sentences, Texts
 from woonketen.contracts.recipient import Recipient, recipient
-from woonketen.streams.effective import effective, retracted
-from woonketen.streams.episodes import episodes
-from woonketen.streams.explain import explain
-from woonketen.streams.judge import courses
-from woonketen.streams.world import World
+from woonketen.streams.core.effective import effective, retracted
+from woonketen.streams.core.episodes import episodes
+from woonketen.streams.core.explain import explain
+from woonketen.streams.core.judge import courses
+from woonketen.streams.core.world import World
 
 HERE = world()
 RESIDENT = recipient("bewoner", b.PLATFORM)

@@ -15,7 +15,7 @@ from woonketen.contracts import catalogue
 from woonketen.contracts.errors import SchemaError
 from woonketen.contracts.facts import Fact, Record, Sealed, event_key
 from woonketen.contracts.records import pack
-from woonketen.streams.fold import empty, fold, open_record
+from woonketen.streams.core.fold import empty, fold, open_record
 
 REF = b"r" * 16
 DAY = date(2026, 3, 1)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woonketen.contracts.facts import Record
-from woonketen.streams.inbox import Inbox
-from woonketen.streams.trial import PATIENCE, Trial, attempt
-from woonketen.streams.voids import emptied, is_void
+from woonketen.streams.log.inbox import Inbox
+from woonketen.streams.log.trial import PATIENCE, Trial, attempt
+from woonketen.streams.log.voids import emptied, is_void
 
 DAY = date(2026, 3, 1)
 

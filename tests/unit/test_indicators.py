@@ -13,7 +13,7 @@ import yaml
 from woonketen.contracts import dutch, indicators
 from woonketen.contracts.errors import IndicatorError
 from woonketen.contracts.indicators import FORBIDDEN_INPUTS, THRESHOLDS, Indicator
-from woonketen.streams.judge import EVALUATE, TRIGGERS
+from woonketen.streams.core.judge import EVALUATE, TRIGGERS
 
 TEXT = files("woonketen.contracts").joinpath("indicators.yaml").read_text(encoding="utf-8")
 TWELVE = {

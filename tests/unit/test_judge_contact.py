@@ -9,9 +9,9 @@ import pytest
 from judging import brief, on, play, world
 
 from woonketen.contracts.facts import Fact
-from woonketen.streams.effective import effective
-from woonketen.streams.judge.contact import contact_lost, contact_thinning
-from woonketen.streams.judge.evening import Evening, Judgement
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.judge.contact import contact_lost, contact_thinning
+from woonketen.streams.core.judge.evening import Evening, Judgement
 
 HERE = world()
 

@@ -10,9 +10,9 @@ import pytest
 from judging import brief, on, play, world
 
 from woonketen.contracts.facts import Fact
-from woonketen.streams.effective import effective
-from woonketen.streams.judge.evening import Evening, Judgement
-from woonketen.streams.judge.lease import conditional_lease_deadline, notice_window
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.judge.evening import Evening, Judgement
+from woonketen.streams.core.judge.lease import conditional_lease_deadline, notice_window
 
 HERE = world()
 

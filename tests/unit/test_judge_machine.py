@@ -12,9 +12,9 @@ from judging import REF, Story, as_fact, brief, on, play, rules, world
 
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.indicators import Rules, Switches
-from woonketen.streams.effective import effective
-from woonketen.streams.judge import judge, warning_id
-from woonketen.streams.world import World
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.judge import judge, warning_id
+from woonketen.streams.core.world import World
 
 LATE = [0, 25, 31, 31]
 

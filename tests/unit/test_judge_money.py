@@ -10,10 +10,10 @@ import pytest
 from judging import brief, on, play, world
 
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.streams.effective import effective
-from woonketen.streams.judge.attention import attention_period
-from woonketen.streams.judge.evening import Evening
-from woonketen.streams.judge.money import arrears_escalating, arrears_first
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.judge.attention import attention_period
+from woonketen.streams.core.judge.evening import Evening
+from woonketen.streams.core.judge.money import arrears_escalating, arrears_first
 
 HERE = world()
 FIRST = HERE.rules["arrears_first"]

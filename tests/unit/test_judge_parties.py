@@ -10,10 +10,10 @@ import pytest
 from judging import brief, on, play, world
 
 from woonketen.contracts.facts import Fact
-from woonketen.streams.effective import effective
-from woonketen.streams.judge import parties
-from woonketen.streams.judge.evening import Evening, Judgement
-from woonketen.streams.world import World
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.judge import parties
+from woonketen.streams.core.judge.evening import Evening, Judgement
+from woonketen.streams.core.world import World
 
 HERE = world()
 PLAN = f"{b.GEMEENTE}:PL-1"

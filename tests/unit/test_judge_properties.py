@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from judging import REF, as_fact, brief, play, rules, world
 
 from woonketen.contracts.facts import Facts
-from woonketen.streams.effective import effective
-from woonketen.streams.judge import EVALUATE, courses, judge
-from woonketen.streams.judge.evening import Evening
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.judge import EVALUATE, courses, judge
+from woonketen.streams.core.judge.evening import Evening
 
 SOME = settings(
     max_examples=60,

@@ -8,7 +8,7 @@ import pytest
 
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.settings import settings
-from woonketen.streams.kafka_link import Link, knock, link_of
+from woonketen.streams.kafka.link import Link, knock, link_of
 
 
 def test_the_environment_gives_numbers_too() -> None:

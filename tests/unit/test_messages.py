@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from wkpartners import visit
 
 from woonketen.contracts.envelope import LARGEST
-from woonketen.streams.admit import Refused
-from woonketen.streams.messages import line_of
+from woonketen.streams.door.admit import Refused
+from woonketen.streams.kafka.messages import line_of
 
 STRUCTURED = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 

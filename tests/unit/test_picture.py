@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.streams import picture
-from woonketen.streams.effective import effective
+from woonketen.streams.core import picture
+from woonketen.streams.core.effective import effective
 
 DAY = date(2026, 6, 15)
 PERSONS = sorted(short for short, each in TYPES.items() if each.about == "person" and not short.startswith("event."))

@@ -17,7 +17,7 @@ from woonketen.contracts.errors import PolicyError
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.policy import CATEGORIES, DERIVED, load, shipped
 from woonketen.contracts.recipient import PURPOSE_OF, recipient
-from woonketen.streams.effective import effective
+from woonketen.streams.core.effective import effective
 
 RECIPIENTS = (
     "bewoner",

@@ -18,8 +18,8 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.facts import Fact
 from woonketen.contracts.recipient import PURPOSE_OF
 from woonketen.contracts.views import OTHER_VIEWS, PERSON_VIEWS, Row
-from woonketen.streams.effective import effective
-from woonketen.streams.show import show
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.show import show
 
 DAY = date(2026, 6, 15)
 REF = bytes(15) + b"\x09"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woonketen.streams.relay import prefix
+from woonketen.streams.kafka.relay import prefix
 
 OFFSETS = st.lists(st.none() | st.integers(0, 30), max_size=12)
 

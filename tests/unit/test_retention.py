@@ -14,7 +14,7 @@ from woonketen.contracts import retention
 from woonketen.contracts.calendar import add_months
 from woonketen.contracts.errors import RetentionError
 from woonketen.contracts.facts import Fact
-from woonketen.streams.ending import MARKS, endings
+from woonketen.streams.leaving.ending import MARKS, endings
 
 LINE = "corporatie,tenancy,contract,lease,24,lease_ended,besluit 12\n"
 JAN, FEB, MAR, APR = (date(2026, month, 1) for month in (1, 2, 3, 4))

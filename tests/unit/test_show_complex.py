@@ -10,9 +10,9 @@ import builders as b
 from woonketen.contracts import indicators
 from woonketen.contracts.facts import Fact
 from woonketen.contracts.views import Share
-from woonketen.streams.effective import effective
-from woonketen.streams.show import Contribution, complexes, contributions
-from woonketen.streams.show.complex import band
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.show import Contribution, complexes, contributions
+from woonketen.streams.core.show.complex import band
 
 DAY = date(2026, 3, 16)
 

@@ -12,7 +12,7 @@ import pytest
 from woonketen.contracts import indicators
 from woonketen.contracts.facts import Fact
 from woonketen.contracts.views import Row
-from woonketen.streams.show import shown
+from woonketen.streams.core.show import shown
 
 REF = bytes(16)
 WORLD = b.world(rules=indicators.shipped())

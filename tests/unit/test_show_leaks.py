@@ -18,14 +18,14 @@ from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.recipient import recipient
 from woonketen.contracts.remembering import Memo, remembered
 from woonketen.contracts.views import Row
-from woonketen.streams import picture
-from woonketen.streams.desk import Desk
-from woonketen.streams.effective import effective
-from woonketen.streams.fold import empty
-from woonketen.streams.show import show, shown
-from woonketen.streams.show.case import NOTHING, Case
-from woonketen.streams.step import evenings, present
-from woonketen.streams.visible import sight, visible
+from woonketen.streams.core import picture
+from woonketen.streams.core.desk import Desk
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.fold import empty
+from woonketen.streams.core.show import show, shown
+from woonketen.streams.core.show.case import NOTHING, Case
+from woonketen.streams.core.step import evenings, present
+from woonketen.streams.core.visible import sight, visible
 
 DAY = date(2026, 6, 15)
 REF = bytes(16)

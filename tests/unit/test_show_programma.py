@@ -9,8 +9,8 @@ import builders as b
 import pytest
 
 from woonketen.contracts.facts import Fact
-from woonketen.streams.effective import effective
-from woonketen.streams.show.programma import Pilot, pilots
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.show.programma import Pilot, pilots
 
 DAY = date(2026, 6, 1)
 JAN, FEB, MAR, APR = (date(2026, month, 5) for month in (1, 2, 3, 4))

@@ -11,8 +11,8 @@ import msgspec
 from woonketen.contracts import indicators
 from woonketen.contracts.facts import Fact
 from woonketen.contracts.views import Effort, Involved, LeaseDates, Row, Window
-from woonketen.streams.show import shown
-from woonketen.streams.world import World
+from woonketen.streams.core.show import shown
+from woonketen.streams.core.world import World
 
 REF = bytes(range(16))
 WORLD = b.world(

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from woonketen.contracts import indicators
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact
-from woonketen.streams.effective import effective
-from woonketen.streams.show import next_change, shown
-from woonketen.streams.show.wake import today
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.show import next_change, shown
+from woonketen.streams.core.show.wake import today
 
 REF = bytes(16)
 WORLD = b.world(rules=indicators.shipped())

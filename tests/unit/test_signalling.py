@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from woonketen.contracts import consent
 from woonketen.contracts.facts import Fact, Facts
-from woonketen.streams import picture
-from woonketen.streams.picture.money import EFFORTS
-from woonketen.streams.signalling import Stamped, missing, objected
+from woonketen.streams.core import picture
+from woonketen.streams.core.picture.money import EFFORTS
+from woonketen.streams.door.signalling import Stamped, missing, objected
 
 FIRST = date(2026, 1, 5)
 LEASE = "L-1"

@@ -17,10 +17,10 @@ from wklives import REF, closings, life, town_world
 from woonketen.contracts.facts import Fact, State
 from woonketen.contracts.ports import Shown
 from woonketen.projections.lines import digest, lines_of
-from woonketen.streams.counting import Counting
-from woonketen.streams.effective import effective
-from woonketen.streams.fold import empty, fold
-from woonketen.streams.step import SOON, Closing, Judged, evenings, present, settle
+from woonketen.streams.core.counting import Counting
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.fold import empty, fold
+from woonketen.streams.core.step import SOON, Closing, Judged, evenings, present, settle
 
 DAYS = 100
 LAST = FIRST_DAY + timedelta(days=DAYS - 1)

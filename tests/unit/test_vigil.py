@@ -16,12 +16,12 @@ from wklives import REF, beats, life, rules, town_facts, town_world
 from woonketen.contracts import policy
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.remembering import Traced
-from woonketen.streams.conclusions import Conclusion
-from woonketen.streams.counting import Counting
-from woonketen.streams.everybody import Everybody
-from woonketen.streams.fold import empty, fold
-from woonketen.streams.judge import EVALUATE, TRIGGERS, Evening, Vigil, judge
-from woonketen.streams.judge.vigil import FOR_ALL, READS
+from woonketen.streams.core.conclusions import Conclusion
+from woonketen.streams.core.counting import Counting
+from woonketen.streams.core.everybody import Everybody
+from woonketen.streams.core.fold import empty, fold
+from woonketen.streams.core.judge import EVALUATE, TRIGGERS, Evening, Vigil, judge
+from woonketen.streams.core.judge.vigil import FOR_ALL, READS
 
 DAYS = 90
 

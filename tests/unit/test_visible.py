@@ -14,8 +14,8 @@ from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.policy import DERIVED
 from woonketen.contracts.recipient import Recipient, recipient
-from woonketen.streams.effective import effective
-from woonketen.streams.visible import Sight, changes_on, decide, sight, visible
+from woonketen.streams.core.effective import effective
+from woonketen.streams.core.visible import Sight, changes_on, decide, sight, visible
 
 DAY = date(2026, 6, 15)
 WORLD = b.world()
