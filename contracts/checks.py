@@ -14,6 +14,7 @@ from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 
+from woonketen.contracts.catalogue_file import read_catalogue
 from woonketen.contracts.errors import ChecksError
 from woonketen.contracts.views import PERSON_VIEWS
 
@@ -91,14 +92,7 @@ class Checks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(text: str) -> Checks:
-    import yaml
-
-    try:
-        found = msgspec.convert(yaml.safe_load(text), Checks)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}" if mark else f" ({str(error).rpartition(' - at ')[2]})"
-        raise ChecksError(f"The catalogue of checks is not whole{place}.", "Mend checks.yaml.") from None
+    found = read_catalogue(text, Checks, ChecksError, "catalogue of checks", "checks.yaml")
     seen: set[str] = set()
     for check in found.checks:
         if check.id in seen:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from woonketen.contracts import codes
+from woonketen.contracts.catalogue_file import read_catalogue
 from woonketen.contracts.errors import FiguresError
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -100,14 +101,7 @@ def protection(found: Catalogue) -> Protection:
 
 def load(text: str) -> Catalogue:
     """Raises `FiguresError`."""
-    import yaml
-
-    try:
-        found = msgspec.convert(yaml.safe_load(text), Catalogue)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        where = getattr(error, "problem_mark", None)
-        place = f" at line {where.line + 1}" if where else f" ({str(error).rpartition(' - at ')[2]})"
-        raise FiguresError(f"The catalogue of policy tables is not whole{place}.", "Mend figures.yaml.") from None
+    found = read_catalogue(text, Catalogue, FiguresError, "catalogue of policy tables", "figures.yaml")
     names = [table.id for table in found.tables]
     if len(set(names)) != len(names):
         raise FiguresError("Two policy tables have one id.", "Give each table of figures.yaml its own id.")
