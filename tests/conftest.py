@@ -60,6 +60,22 @@ def dsn(new_database: Callable[..., str]) -> str:
     return new_database()
 
 
+@pytest.fixture(scope="module")
+def scaled_template(new_database: Callable[..., str]) -> str:
+    """A database of the scaled engine, as `init` leaves it, to be copied."""
+    from wkscaled import prepare_scaled  # here, for it imports a client of Kafka
+
+    dsn = new_database()
+    prepare_scaled(dsn)
+    return dsn
+
+
+@pytest.fixture
+def scaled_dsn(scaled_template: str, new_database: Callable[..., str]) -> str:
+    """Such a database for one test."""
+    return new_database(scaled_template)
+
+
 @pytest.fixture(scope="session")
 def kafka() -> dict[str, str]:
     """Woonketen's settings for a real Kafka, shared by all workers of pytest-xdist: the first who asks starts it, and

@@ -36,20 +36,25 @@ def kill_at(dsn: str, place: str, nth: int = 1) -> bool:
     return ended.returncode == -signal.SIGKILL
 
 
-def main() -> None:
-    given = json.loads(sys.stdin.read())
-    where, name, after = PLACES[given["place"]]
+def dies_at(where: Any, name: str, after: bool, nth: int) -> None:
+    """From now on the `nth` call of it ends this process, before it does anything or `after` it did."""
     original, calls = getattr(where, name), 0
 
     def dying(*args: Any, **named: Any) -> Any:
         nonlocal calls
         result = original(*args, **named) if after else None
         calls += 1
-        if calls == given["nth"]:
+        if calls == nth:
             os.kill(os.getpid(), signal.SIGKILL)
         return result if after else original(*args, **named)
 
     setattr(where, name, dying)
+
+
+def main() -> None:
+    given = json.loads(sys.stdin.read())
+    where, name, after = PLACES[given["place"]]
+    dies_at(where, name, after, given["nth"])
     source = source_of(given["dsn"])
     if given["place"] in ("filled", "swapped"):
         with psycopg.connect(source.dsn, autocommit=True) as owner:

@@ -18,6 +18,7 @@ import msgspec
 import psycopg
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from wkdatabase import KEYS, as_processor
+from wkkilled import dies_at
 from wkpartners import FIRST_DAY, PARTITIONS, SOURCES, Town
 
 from woonketen.contracts.facts import Record
@@ -202,17 +203,7 @@ def main() -> None:
     *outer, last = name.split(".")
     for each in outer:
         where = getattr(where, each)
-    original, calls = getattr(where, last), 0
-
-    def dying(*args: Any, **named: Any) -> Any:
-        nonlocal calls
-        result = original(*args, **named) if after else None
-        calls += 1
-        if calls == given["nth"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result if after else original(*args, **named)
-
-    setattr(where, last, dying)
+    dies_at(where, last, after, given["nth"])
     link = msgspec.convert(given["link"], Link)
     with as_processor(given["dsn"]) as connection:
         if given["work"] == "doors":

@@ -14,7 +14,7 @@ from wkdatabase import as_processor
 from wkkafka import partner
 from wkpartners import CITY, COACH, PARTITIONS, agreement, enrolment, event, visit
 from wkpublish import publish
-from wkscaled import ScaledTown, make_doors, make_relay, prepare_scaled, refusals_of, sender
+from wkscaled import ScaledTown, make_doors, make_relay, refusals_of, sender
 
 from woonketen.contracts.records import open_records, partition_of, unpack
 from woonketen.orchestration.kafka import topics
@@ -94,10 +94,9 @@ def _confluent(way: Link, topic: str, message: KafkaMessage) -> None:
 
 
 @pytest.fixture
-def town(dsn: str, link: Link) -> Any:
-    prepare_scaled(dsn)
+def town(scaled_dsn: str, link: Link) -> Any:
     topics.prepare(link, PARTITIONS)
-    with as_processor(dsn) as connection:
+    with as_processor(scaled_dsn) as connection:
         yield ScaledTown(connection)
 
 

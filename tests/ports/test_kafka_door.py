@@ -18,7 +18,6 @@ from wkscaled import (
     Sender,
     make_doors,
     make_relay,
-    prepare_scaled,
     refusals_of,
     run_until_killed,
     sender,
@@ -34,21 +33,9 @@ from woonketen.streams.kafka.link import Link
 from woonketen.streams.kafka.numbers import lag
 
 
-@pytest.fixture(scope="module")
-def template(new_database: Callable[..., str]) -> str:
-    dsn = new_database()
-    prepare_scaled(dsn)
-    return dsn
-
-
 @pytest.fixture
-def dsn(template: str, new_database: Callable[..., str]) -> str:
-    return new_database(template)
-
-
-@pytest.fixture
-def town(dsn: str) -> Iterator[ScaledTown]:
-    with as_processor(dsn) as connection:
+def town(scaled_dsn: str) -> Iterator[ScaledTown]:
+    with as_processor(scaled_dsn) as connection:
         yield ScaledTown(connection)
 
 
@@ -110,10 +97,10 @@ def lines_of_all_kinds() -> list[bytes]:
 
 
 def test_same_lines_same_receipts_through_file_and_kafka(
-    town: ScaledTown, link: Link, operator: Sender, template: str, new_database: Callable[..., str]
+    town: ScaledTown, link: Link, operator: Sender, scaled_template: str, new_database: Callable[..., str]
 ) -> None:
     lines = lines_of_all_kinds()
-    with as_processor(new_database(template)) as connection:
+    with as_processor(new_database(scaled_template)) as connection:
         filed = ScaledTown(connection)
         filed.wall = town.wall
         enrol(town)
@@ -302,14 +289,14 @@ def test_a_password_that_was_given_and_not_noted_is_not_lost(
 
 
 def test_kill_9_inside_the_transaction_loses_and_doubles_nothing(
-    dsn: str, town: ScaledTown, link: Link, operator: Sender
+    scaled_dsn: str, town: ScaledTown, link: Link, operator: Sender
 ) -> None:
     enrol(town)
     sent = [visit("K-1", visit_id=f"V-{n}") for n in range(12)]
     died = 0
     for place, part in (("taken", sent[:5]), ("moved", sent[5:9]), ("appended", sent[9:])):
         operator.send(link.inbox(COACH), *map(line, part), b"nonsense")
-        died += run_until_killed(dsn, link, "doors", place, 1)
+        died += run_until_killed(scaled_dsn, link, "doors", place, 1)
     assert died == 3
     admit(town, link)
     assert town.facts_told().count(("coach.visit_held", "K-1")) == 12
@@ -404,13 +391,13 @@ def test_a_header_that_no_client_can_read_holds_up_nobody(town: ScaledTown, link
 
 
 def test_a_position_that_was_set_back_is_read_again_from_there(
-    town: ScaledTown, link: Link, operator: Sender, dsn: str
+    town: ScaledTown, link: Link, operator: Sender, scaled_dsn: str
 ) -> None:
     """A database that was restored: what partners' topics still hold is admitted again."""
     operator.send(link.inbox(CITY), line(agreement(COACH)), line(enrolment("G-1")))
     doors = make_doors(town, link)
     assert doors.drain() == 2
-    with psycopg.connect(dsn, autocommit=True) as owner:
+    with psycopg.connect(scaled_dsn, autocommit=True) as owner:
         owner.execute("UPDATE admission.door SET next = 0")
     operator.send(link.inbox(CITY), line(enrolment("G-2")))
     with pytest.raises(Unreachable):

@@ -20,7 +20,6 @@ from wkscaled import (
     events_of,
     in_order,
     make_relay,
-    prepare_scaled,
     run_until_killed,
     wait_for,
 )
@@ -36,22 +35,10 @@ from woonketen.streams.kafka.numbers import waiting
 from woonketen.streams.postgres import alone
 
 
-@pytest.fixture(scope="module")
-def template(new_database: Callable[..., str]) -> str:
-    dsn = new_database()
-    prepare_scaled(dsn)
-    return dsn
-
-
 @pytest.fixture
-def dsn(template: str, new_database: Callable[..., str]) -> str:
-    return new_database(template)
-
-
-@pytest.fixture
-def town(dsn: str, link: Link) -> Iterator[ScaledTown]:
+def town(scaled_dsn: str, link: Link) -> Iterator[ScaledTown]:
     topics.prepare(link, PARTITIONS)
-    with as_processor(dsn) as connection:
+    with as_processor(scaled_dsn) as connection:
         town = ScaledTown(connection)
         town.say(CITY, agreement(COACH))
         yield town
@@ -86,7 +73,7 @@ def apply_everything(dsn: str) -> None:
         owner.execute("UPDATE gate.position p SET last = c.next - 1 FROM log.counter c WHERE c.partition = p.partition")
 
 
-def test_what_was_appended_lies_on_the_topic_in_order(town: ScaledTown, link: Link, dsn: str) -> None:
+def test_what_was_appended_lies_on_the_topic_in_order(town: ScaledTown, link: Link, scaled_dsn: str) -> None:
     fill(town, 20)
     town.close()
     made = make_relay(town.connection, link)
@@ -97,7 +84,7 @@ def test_what_was_appended_lies_on_the_topic_in_order(town: ScaledTown, link: Li
     assert [row["window"] for row in waiting(town.connection)] == [0] * PARTITIONS
     made.trim()
     assert town.ask("SELECT count(*) FROM log.window") == sum(town.log.ends().values()), "the step has not applied it"
-    apply_everything(dsn)
+    apply_everything(scaled_dsn)
     made.trim()
     assert town.ask("SELECT count(*) FROM log.window") == 0
     assert town.log.ends()[0] == len(town.log.read(0, 0, 1000)), "the log is still whole"
@@ -109,11 +96,11 @@ def test_what_was_appended_lies_on_the_topic_in_order(town: ScaledTown, link: Li
     whole(town, link)
 
 
-def test_kill_9_anywhere_in_a_round(town: ScaledTown, link: Link, dsn: str) -> None:
+def test_kill_9_anywhere_in_a_round(town: ScaledTown, link: Link, scaled_dsn: str) -> None:
     died = 0
     for number, place in enumerate(("halfway", "sent", "noted")):
         fill(town, 15, first=100 * number)
-        died += run_until_killed(dsn, link, "relay", place, 5 if place == "halfway" else 1)
+        died += run_until_killed(scaled_dsn, link, "relay", place, 5 if place == "halfway" else 1)
     assert died == 3
     made = make_relay(town.connection, link)
     while made.pump():
@@ -167,13 +154,13 @@ def test_one_that_fails_while_the_next_lands_is_sent_again_with_all_behind_it(
 
 
 def test_two_relays_at_once_leave_the_log_whole(
-    town: ScaledTown, link: Link, dsn: str, monkeypatch: pytest.MonkeyPatch
+    town: ScaledTown, link: Link, scaled_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that stood still and comes back beside its successor."""
     monkeypatch.setattr(alone.Alone, "mine", lambda self: True)
 
     def work(stop: threading.Event) -> None:
-        with as_processor(dsn) as connection:
+        with as_processor(scaled_dsn) as connection:
             make_relay(connection, link).run(stop)
 
     with beside(work), beside(work):
@@ -184,9 +171,9 @@ def test_two_relays_at_once_leave_the_log_whole(
 
 
 def test_one_relay_works_and_another_follows_when_it_is_gone_or_stands_still(
-    dsn: str, town: ScaledTown, monkeypatch: pytest.MonkeyPatch
+    scaled_dsn: str, town: ScaledTown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with as_processor(dsn) as first, as_processor(dsn) as second:
+    with as_processor(scaled_dsn) as first, as_processor(scaled_dsn) as second:
         one, other = alone.Alone(first, "test", 77), alone.Alone(second, "test", 77)
         assert one.mine()
         assert not other.mine()
@@ -199,13 +186,13 @@ def test_one_relay_works_and_another_follows_when_it_is_gone_or_stands_still(
         wait_for(other.mine)
 
 
-def test_a_database_that_was_restored_behind_kafka_is_refused(town: ScaledTown, link: Link, dsn: str) -> None:
+def test_a_database_that_was_restored_behind_kafka_is_refused(town: ScaledTown, link: Link, scaled_dsn: str) -> None:
     fill(town, 10)
     tail.check(town.connection, link)
     made = make_relay(town.connection, link)
     made.pump()
     fill(town, 10, first=100)
-    with psycopg.connect(dsn, autocommit=True) as owner:
+    with psycopg.connect(scaled_dsn, autocommit=True) as owner:
         owner.execute("CREATE TABLE acks AS SELECT * FROM log.relay")
         made.pump()
         tail.check(town.connection, link)
@@ -254,13 +241,13 @@ def test_the_topic_of_another_installation_is_refused(link: Link) -> None:
 
 
 def test_a_broker_that_is_killed_and_comes_back_has_everything(
-    tmp_path: Path, kafka: dict[str, str], template: str, new_database: Callable[..., str],
+    tmp_path: Path, kafka: dict[str, str], scaled_template: str, new_database: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     assert kafka
     monkeypatch.setattr(relay, "ANSWER_SECONDS", 6.0)
     monkeypatch.setattr(kafka_link, "BOOTSTRAP_SECONDS", 3)
-    dsn = new_database(template)
+    dsn = new_database(scaled_template)
     with running(tmp_path / "broker") as broker, as_processor(dsn) as connection:
         link = link_of(settings({"engine": "kafka", **broker.settings()}, {}))
         topics.prepare(link, PARTITIONS)
