@@ -108,6 +108,15 @@ def event(
     return made
 
 
+def agreement_of_all(on: date, *further: str) -> dict[str, Any]:
+    """The municipality's agreement with an organisation of every kind; `further`: purposes beyond the usual ones."""
+    return event(
+        "agreement.signed", ..., source_of(GEMEENTE), on, agreement_id=f"{GEMEENTE}:OV-1",
+        programme="wooncoach", orgs=list(KINDS), valid_from="2025-01-01", valid_until="2029-12-31",
+        purposes=["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task", *further],
+    )  # fmt: skip
+
+
 def fact(
     short: str,
     org: str | None = None,

@@ -126,11 +126,7 @@ def subject(org: str, n: int) -> str:
 
 
 def story() -> Iterator[dict[str, Any]]:
-    purposes = ["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task", "evaluation"]
-    yield b.event(
-        "agreement.signed", ..., b.source_of(b.GEMEENTE), FIRST_DAY, agreement_id=f"{b.GEMEENTE}:OV-1",
-        programme="wooncoach", orgs=list(b.KINDS), valid_from="2025-01-01", valid_until="2029-12-31", purposes=purposes,
-    )  # fmt: skip
+    yield b.agreement_of_all(FIRST_DAY, "evaluation")
 
 
 def told(short: str, org: str, n: int, on: date, **data: Any) -> dict[str, Any]:

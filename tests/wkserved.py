@@ -216,12 +216,7 @@ def build(platform: Platform) -> None:
     """Two residents with a coach and a lease each, and three visits at which nobody opened: so there are warnings."""
     for org, kind in b.KINDS.items():
         platform.register_org(org, kind=kind, source=b.source_of(org))
-    tell(
-        platform,
-        b.event("agreement.signed", ..., b.source_of(b.GEMEENTE), FIRST_DAY, agreement_id=f"{b.GEMEENTE}:OV-1",
-                programme="wooncoach", orgs=list(b.KINDS), valid_from="2025-01-01", valid_until="2029-12-31",
-                purposes=["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task"]),
-    )  # fmt: skip
+    tell(platform, b.agreement_of_all(FIRST_DAY))
     for n in RESIDENTS:
         enrol(platform, n)
         tell(

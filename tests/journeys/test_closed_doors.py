@@ -39,12 +39,7 @@ def town(platform: Platform) -> Platform:
     """Four residents whom nobody visits: 1 withdraws, 2 is flagged, of 3 the enrolment ends, 4 is erased."""
     for org, kind in b.KINDS.items():
         platform.register_org(org, kind=kind, source=b.source_of(org))
-    tell(
-        platform,
-        b.event("agreement.signed", ..., b.source_of(b.GEMEENTE), FIRST_DAY, agreement_id=f"{b.GEMEENTE}:OV-1",
-                programme="wooncoach", orgs=list(b.KINDS), valid_from="2025-01-01", valid_until="2029-12-31",
-                purposes=["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task"]),
-    )  # fmt: skip
+    tell(platform, b.agreement_of_all(FIRST_DAY))
     for n in (1, 2, 3, 4):
         tell(
             platform,

@@ -76,12 +76,7 @@ def town(platform: Platform) -> Town:
     made = Town(platform)
     for org, kind in ORGS.items():
         platform.register_org(org, kind=kind, source=b.source_of(org))
-    made.tell(
-        None,
-        b.event("agreement.signed", ..., b.source_of(b.GEMEENTE), FIRST_DAY, agreement_id=f"{b.GEMEENTE}:OV-1",
-                programme="wooncoach", orgs=list(b.KINDS), valid_from="2025-01-01", valid_until="2029-12-31",
-                purposes=["coordination", "guidance", "tenancy", "care", "early_signalling", "own_task"]),
-    )  # fmt: skip
+    made.tell(None, b.agreement_of_all(FIRST_DAY))
     for n in (1, 2):
         made.live(n)
     platform.close_days(FIRST_DAY, TODAY - timedelta(days=1))
