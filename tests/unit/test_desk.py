@@ -23,8 +23,10 @@ from woonketen.projections.lines import TABLES, Lines
 from woonketen.streams.counting import Counting
 from woonketen.streams.desk import Desk
 from woonketen.streams.fold import empty
+from woonketen.streams.show.pieces import Pieces
 from woonketen.streams.step import evenings, present
 
+_part = Lines._part
 DAYS = 60
 DAY = FIRST_DAY + timedelta(days=DAYS)
 WORLD = town_world()
@@ -39,8 +41,20 @@ def test_step_by_step_is_as_all_at_once(number: int, seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("where", "name", "blind"),
-    [(remembering.Traced, "of", Facts.of), (Counting, "add", lambda *_: None)],
-    ids=["an answer rests on nothing", "what arrived is not added"],
+    [
+        (remembering.Traced, "of", Facts.of),
+        (Counting, "add", lambda *_: None),
+        (Pieces, "_stands", lambda *_: True),
+        (Pieces, "note", lambda *_: None),
+        (Lines, "_part", lambda lines, table: lines._printed.get(table, ((), b""))[1] or _part(lines, table)),
+    ],
+    ids=[
+        "an answer rests on nothing",
+        "what arrived is not added",
+        "a piece stands whatever came",
+        "a piece does not rest on what its viewer sees",
+        "rows have the digest of those before",
+    ],
 )
 def test_who_forgets_something_is_caught(where: Any, name: str, blind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(where, name, blind)
