@@ -7,6 +7,7 @@ worked out again, and neither is what rests on one that came out the same as bef
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -47,7 +48,7 @@ class Frame:
         self.others: dict[Key, Any] = {}
 
 
-class Pieces:
+class Pieces(ABC):
     """What a case works its pieces out with. `before`: those of the last event, of the same day and world; None where
     nothing is to be kept."""
 
@@ -88,8 +89,9 @@ class Pieces:
         finally:
             self._frame, self.facts.asked = frame, asked
 
+    @abstractmethod
     def look_to(self, to: Recipient) -> Look:
-        raise NotImplementedError
+        """What the recipient sees; it notes that it was asked."""
 
     def _find_again(self, key: Key, before: dict[Key, Piece]) -> Any:
         outer, asked = self._frame, self.facts.asked
