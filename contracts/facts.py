@@ -6,7 +6,7 @@ Nothing of a person reaches a `repr`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
@@ -157,6 +157,11 @@ class Facts:
         if not found or found[-1].happened <= day:
             return found
         return found[: bisect_right(found, day, key=_happened)]
+
+    @property
+    def lists(self) -> Mapping[str, list[Fact]]:
+        """The lists themselves, to tell whether any of them is another one; nobody reads facts from here."""
+        return self._by
 
     def types(self) -> frozenset[str]:
         return frozenset(self._by)

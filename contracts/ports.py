@@ -117,10 +117,15 @@ class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
         return f"WarningRow({self.role})"
 
 
+Printed = dict[str, tuple[Sequence[Any], bytes]]
+"""Table → rows as they were written last, and the digest of that. Whoever gets the very same rows again need not write
+them out to know their digest."""
+
+
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """All that is shown of one resident on the open day. `contributions` are what a resident adds to rows that are
     about nobody, `pilots` to the view `programma`. `judge_on`: at which close it is judged next; `show_on`: on which
-    open day its rows can change by themselves."""
+    open day its rows can change by themselves. `printed`: kept for the store, which writes into it."""
 
     ref: bytes
     rows: Sequence[Row] = ()
@@ -129,6 +134,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     pilots: Sequence[Any] = ()
     judge_on: date | None = None
     show_on: date | None = None
+    printed: Printed = {}
 
     def __repr__(self) -> str:
         return f"Shown({len(self.rows)} rows)"

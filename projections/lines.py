@@ -5,8 +5,9 @@ The bytes that are written are the bytes that the digest is taken over, so an un
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from operator import is_not
+from typing import Any
 
 import msgspec
 
@@ -26,24 +27,71 @@ _encode = msgspec.json.Encoder().encode
 _NO_LATE = Late()
 
 
-def lines_of(shown: Shown, partition: int) -> dict[str, list[bytes]]:
-    """Per table the resident's rows, in an order that depends on nothing but their keys."""
-    lines: dict[str, list[bytes]] = {}
-    ref = shown.ref.hex()
-    for row in sorted(shown.rows, key=_row_key):
-        lines.setdefault(row.view, []).append(_person(row, shown.ref, ref, partition))
-    for warning in sorted(shown.warnings, key=_warning_key):
-        lines.setdefault("warnings", []).append(_warning(warning, shown.ref, ref, partition))
-    for table, added in ((CONTRIBUTION, shown.contributions), (PILOT, shown.pilots)):
-        for each in added:
-            lines.setdefault(table, []).append(_encode({"ref": "\\x" + ref, "partition": partition, "data": each}))
-    return lines
+class Lines:
+    """The lines of one resident, each table's written out when it is asked for, in an order that depends on nothing but
+    keys. Of a table whose rows are those that were written out last (`Shown.printed`) the digest is known without."""
 
+    def __init__(self, shown: Shown, partition: int) -> None:
+        self._ref, self._hex, self._partition, self._printed = shown.ref, shown.ref.hex(), partition, shown.printed
+        self._made: dict[str, list[bytes]] = {}
+        self._rows: dict[str, list[Any]] = {}
+        for row in shown.rows:
+            self._rows.setdefault(row.view, []).append(row)
+        for table, rows in (("warnings", shown.warnings), (CONTRIBUTION, shown.contributions), (PILOT, shown.pilots)):
+            if rows:
+                self._rows[table] = list(rows)
 
-def digest(lines: Mapping[str, Sequence[bytes]]) -> bytes:
-    return b"".join(
-        blake2b(b"\n".join(lines[table]), digest_size=PART).digest() if table in lines else NOTHING for table in TABLES
-    )
+    def of(self, table: str) -> list[bytes]:
+        made = self._made.get(table)
+        if made is None:
+            made = self._made[table] = self._lines(table, self._rows.get(table, []))
+        return made
+
+    def _lines(self, table: str, rows: list[Any]) -> list[bytes]:
+        if table == "warnings":
+            return [self._warning(each) for each in sorted(rows, key=_warning_key)]
+        if table in (CONTRIBUTION, PILOT):
+            return [_encode({"ref": "\\x" + self._hex, "partition": self._partition, "data": each}) for each in rows]
+        return [self._person(each) for each in sorted(rows, key=_row_key)]
+
+    def digest(self) -> bytes:
+        return b"".join(self._part(table) if table in self._rows else NOTHING for table in TABLES)
+
+    def _part(self, table: str) -> bytes:
+        rows = self._rows[table]
+        last, part = self._printed.get(table, ((), NOTHING))
+        if len(last) != len(rows) or any(map(is_not, last, rows)):
+            part = blake2b(b"\n".join(self.of(table)), digest_size=PART).digest()
+            self._printed[table] = (rows, part)
+        return part
+
+    def _person(self, row: Row) -> bytes:
+        unseen = {
+            "v_id": "\\x" + row_id(row.view, self._ref, row.key).hex(),
+            "v_ref": "\\x" + self._hex,
+            "v_partition": self._partition,
+            "v_org": row.org,
+            "v_worker": row.worker,
+            "v_district": row.district,
+            "v_late": row.late,
+            "v_sources": row.sources,
+        }
+        return _join(_encode(unseen), _encode(row.data))
+
+    def _warning(self, warning: WarningRow) -> bytes:
+        unseen = {
+            "v_id": "\\x" + row_id("warnings", self._ref, f"{warning.role}|{warning.key}").hex(),
+            "v_ref": "\\x" + self._hex,
+            "v_partition": self._partition,
+            "v_org": warning.org,
+            "v_worker": warning.worker,
+            "v_district": warning.district,
+            "v_late": _NO_LATE,
+            "v_sources": warning.sources,
+            "v_role": warning.role,
+            "resident": warning.resident,
+        }
+        return _join(_encode(unseen), _encode(warning.warn))
 
 
 def row_id(view: str, ref: bytes, key: str) -> bytes:
@@ -57,36 +105,6 @@ def _row_key(row: Row) -> tuple[str, str]:
 
 def _warning_key(warning: WarningRow) -> tuple[str, str]:
     return (warning.role, warning.key)
-
-
-def _person(row: Row, ref: bytes, ref_hex: str, partition: int) -> bytes:
-    unseen = {
-        "v_id": "\\x" + row_id(row.view, ref, row.key).hex(),
-        "v_ref": "\\x" + ref_hex,
-        "v_partition": partition,
-        "v_org": row.org,
-        "v_worker": row.worker,
-        "v_district": row.district,
-        "v_late": row.late,
-        "v_sources": row.sources,
-    }
-    return _join(_encode(unseen), _encode(row.data))
-
-
-def _warning(warning: WarningRow, ref: bytes, ref_hex: str, partition: int) -> bytes:
-    unseen = {
-        "v_id": "\\x" + row_id("warnings", ref, f"{warning.role}|{warning.key}").hex(),
-        "v_ref": "\\x" + ref_hex,
-        "v_partition": partition,
-        "v_org": warning.org,
-        "v_worker": warning.worker,
-        "v_district": warning.district,
-        "v_late": _NO_LATE,
-        "v_sources": warning.sources,
-        "v_role": warning.role,
-        "resident": warning.resident,
-    }
-    return _join(_encode(unseen), _encode(warning.warn))
 
 
 def _join(one: bytes, other: bytes) -> bytes:

@@ -16,7 +16,7 @@ from woonketen.contracts.errors import ConfigurationError, NotYours
 from woonketen.contracts.ports import Aside, Kept, Shown
 from woonketen.projections.database import told
 from woonketen.projections.ddl import PEOPLE
-from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, PILOT, TABLES, digest, lines_of
+from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, PILOT, TABLES, Lines
 
 _COMPLEX_LOCK = 0x776B_0011
 _LINES = 2000  # rows in one statement: enough to cost nothing, few enough to hold in memory twice
@@ -151,8 +151,8 @@ class PostgresBatch:
         residents: list[tuple[Shown, bytes]] = []
         changed = 0
         for each in shown:
-            lines = lines_of(each, self._partition)
-            now = digest(lines)
+            lines = Lines(each, self._partition)
+            now = lines.digest()
             before = kept.get(each.ref)
             if before is not None and before == Kept(each.judge_on, each.show_on, now):
                 continue
@@ -165,7 +165,7 @@ class PostgresBatch:
                 if old != now[at * PART : (at + 1) * PART]:
                     if old != NOTHING:
                         gone.setdefault(table, []).append(each.ref)
-                    added.setdefault(table, []).extend(lines.get(table, ()))
+                    added.setdefault(table, []).extend(lines.of(table))
         self._contributed = self._contributed or CONTRIBUTION in gone or CONTRIBUTION in added
         if residents:
             with self._connection.pipeline():  # one wait for all of it

@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any
 
 from woonketen.contracts.facts import Fact, Facts, State
-from woonketen.streams.core.effective import COUNTS_WHEN_KNOWN, business_key, effective
+from woonketen.streams.core.effective import COUNTS_WHEN_KNOWN, business_key, effective, retracted
 
 
 class Counting:
-    """Of one resident. Whatever was given out stays as it is."""
+    """Of one resident. Whatever was given out stays as it is. `gone`: what was taken back, as `retracted(…, None)`;
+    `merged`: whether the resident became another."""
 
     def __init__(self, state: State) -> None:
         self._by: dict[str, list[Fact]] = {}
@@ -25,6 +26,8 @@ class Counting:
             old = before.get(short)
             if old == group:
                 self._by[short] = old  # the very same list tells that nothing of this type changed
+        self.gone = retracted(facts, None)
+        self.merged = any(fact.type == "subject.merged" for fact in facts)
         self._known = state.facts
         self._targets = {(fact.original, fact.org) for fact in facts if fact.original is not None}
         self._keys: set[Any] = {business_key(fact) for fact in facts}
@@ -48,6 +51,7 @@ class Counting:
                 self._begin(state)
                 return
             self._keys.add(key)
+            self.merged = self.merged or fact.type == "subject.merged"
             group = [*self._by.get(fact.type, ()), fact]
             group.sort(key=_order)
             self._by = {**self._by, fact.type: group}

@@ -18,7 +18,7 @@ from woonketen.streams.core.counting import Counting
 from woonketen.streams.core.desk import Desk
 from woonketen.streams.core.fold import fold
 from woonketen.streams.core.judge import Vigil
-from woonketen.streams.core.show import shown
+from woonketen.streams.core.show import shown, shown_of
 from woonketen.streams.core.world import World
 
 SOON = date.min
@@ -102,7 +102,11 @@ def _settle(state: State, counting: Counting, vigil: Vigil, closing: Closing) ->
 def present(state: State, day: date, world: World, judge_on: date | None = None, desk: Desk | None = None) -> Shown:
     """All that is shown of the resident on the day that is open, and when that can change by itself. `desk`: what lies
     there of this state."""
-    if any(fact.type == "subject.merged" for fact in state.facts.values()):
+    if desk is None:
+        if any(fact.type == "subject.merged" for fact in state.facts.values()):
+            return Shown(ref=state.ref)
+        return shown(state.facts.values(), state.ref, day, world, judge_on)
+    counting = desk.counted(state, day, world)
+    if counting.merged:
         return Shown(ref=state.ref)
-    whenever = None if desk is None else desk.facts(state, day, world)
-    return shown(state.facts.values(), state.ref, day, world, judge_on, whenever)
+    return shown_of(desk.facts(counting), counting.gone, state.ref, day, world, judge_on, desk.shelf)

@@ -8,7 +8,7 @@ CREATE VIEW log.told WITH (security_invoker = true) AS
      WHERE NOT EXISTS (SELECT FROM log.record r WHERE r.partition = w.partition AND r.seq = w.seq);
 
 -- Where to read on: no record that is still to be applied lies only before `kafka_offset`. The rest counts how often a
--- worker died over the same records (`streams/trial.py`) and how often the next record did not come.
+-- worker died over the same records (`streams/log/trial.py`) and how often the next record did not come.
 CREATE TABLE log.reading (
     partition    int PRIMARY KEY,
     kafka_offset bigint NOT NULL DEFAULT 0,

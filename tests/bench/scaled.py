@@ -19,7 +19,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -56,10 +57,10 @@ def scaled(report: Report, events: int, residents: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="wk-kafka-") as folder,
         running(Path(folder) / "kafka") as broker,
-        town(min(max(events // 10, residents), 20_000), residents, report) as plain,
+        town(max(min(events // 10, 20_000), 12 * residents), residents, report, spread=20) as plain,
     ):
         with plain.platform() as platform:
-            history(platform, events, residents)
+            subjects = history(platform, events, residents)
             embedded = {n: rebuilt(platform, n) for n in (1, 2)}
         made = moved(plain, broker)
         with made.platform() as platform:
@@ -68,17 +69,26 @@ def scaled(report: Report, events: int, residents: int) -> None:
         ratio = report.figures["rebuild from Kafka, 2 processes"] / report.figures["rebuild from Kafka, 1 process"]
         report.line("rebuild from Kafka: two processes against one", ratio, f"{ratio:.2f} times")
         with made.sql():  # the server stays
-            tail(made, report, residents)
-            many(made, report, residents)
-            steady(made, report, residents)
+            tail(made, report, subjects)
+            many(made, report, subjects)
+            steady(made, report, subjects)
 
 
-def history(platform: Platform, events: int, residents: int) -> None:
-    subjects = [f"G-{number:06d}" for number in range(residents)]
+def history(platform: Platform, events: int, residents: int) -> list[str]:
+    """Returns the residents whom the municipality knows: an event of another would wait."""
+    everybody = [f"G-{number:06d}" for number in range(residents)]
+    first = platform.ingest(GI, io.BytesIO(b"\n".join(calls(everybody, residents, "first"))), "cloudevents")
+    subjects = [each for each, receipt in zip(everybody, first, strict=True) if receipt.status == "accepted"]
     for start in range(0, events, 20_000):
-        lines = calls(subjects, min(20_000, events - start), f"history{start}")
-        list(platform.ingest(GI, io.BytesIO(b"\n".join(lines)), "cloudevents"))
+        taken(platform, calls(subjects, min(20_000, events - start), f"history{start}"))
     platform.run(until_idle=True)
+    return subjects
+
+
+def taken(platform: Platform, lines: Iterable[bytes]) -> None:
+    """Everything is accepted, else a rate would be one of refusals."""
+    receipts = Counter(each.status for each in platform.ingest(GI, io.BytesIO(b"\n".join(lines)), "cloudevents"))
+    assert set(receipts) == {"accepted"}, receipts
 
 
 def moved(plain: Office, broker: Broker) -> ScaledOffice:
@@ -110,13 +120,12 @@ def show_rebuild(report: Report, embedded: float, kafka: float, n: int) -> None:
 # --- the live tail ----------------------------------------------------------------------------------------------------
 
 
-def backlog(made: ScaledOffice, events: int, residents: int, key: str, *, sent: bool = True) -> None:
+def backlog(made: ScaledOffice, events: int, known: list[str], key: str, *, sent: bool = True) -> None:
     """As dense as a town's whole history, in Kafka (`sent`) or on its way there, and not applied."""
-    subjects = [f"G-{number:06d}" for number in range(residents)]
-    Random(key).shuffle(subjects)
+    subjects = Random(key).sample(known, len(known))
     dense = subjects[: max(12, events // PER_RESIDENT)]
     with made.platform() as platform:
-        list(platform.ingest(GI, io.BytesIO(b"\n".join(calls(dense, events, key))), "cloudevents"))
+        taken(platform, calls(dense, events, key))
         if sent:
             relay(platform, lambda: not unsent(platform))
 
@@ -158,7 +167,7 @@ def shown(made: ScaledOffice, workers: int) -> tuple[float, dict[str, int]]:
     return (done - first) / max(seconds, 1e-6), told
 
 
-def tail(made: ScaledOffice, report: Report, residents: int) -> None:
+def tail(made: ScaledOffice, report: Report, subjects: list[str]) -> None:
     link = link_of(made.settings)
     with made.platform() as platform:
         records = sum(row["end"] for row in platform.log_stats())
@@ -167,7 +176,7 @@ def tail(made: ScaledOffice, report: Report, residents: int) -> None:
     report.line("Faust delivering, doing nothing", idle, f"{idle:,.0f} events/s")
     naive = alone(made, link, "naive", min(records, 10_000))
     report.line("a Faust agent that upserts each event by itself", naive, f"{naive:,.0f} events/s")
-    backlog(made, 30_000, residents, "tail")
+    backlog(made, 60_000, subjects, "tail")
     rate, _ = shown(made, 1)
     report.line("live tail through Faust, all views", rate, f"{rate:,.0f} events/s")
     report.line("live tail against Faust doing nothing", rate / idle, f"{rate / idle:.2f}")
@@ -183,10 +192,10 @@ def alone(made: ScaledOffice, link: Link, kind: str, events: int) -> float:
     return float(json.loads(done.stdout.splitlines()[-1])["rate"])
 
 
-def many(made: ScaledOffice, report: Report, residents: int) -> None:
+def many(made: ScaledOffice, report: Report, subjects: list[str]) -> None:
     """All are there and have their partitions when the records begin to come."""
     for workers in range(1, 7):
-        backlog(made, 12_000, residents, f"many{workers}", sent=False)
+        backlog(made, 24_000, subjects, f"many{workers}", sent=False)
         rate, told = shared(made, workers)
         each = sorted(told, reverse=True)
         report.line(
@@ -223,24 +232,26 @@ def shared(made: ScaledOffice, workers: int) -> tuple[float, list[int]]:
 # --- from a partner's send to a visible row ---------------------------------------------------------------------------
 
 
-def steady(made: ScaledOffice, report: Report, residents: int, rate: int = 500, seconds: int = 20) -> None:
-    """Both hops: the partner's producer, `in.<org>`, admission, the relay, `events`, the step, the commit."""
+def steady(made: ScaledOffice, report: Report, known: list[str], rate: int = 500, seconds: int = 20) -> None:
+    """Both hops: the partner's producer, `in.<org>`, admission, the relay, `events`, the step, the commit. Before it
+    every resident has had one event since the worker began, as after an hour of work: a first one is read from the
+    log."""
     from kafka import KafkaProducer
 
     link = link_of(made.settings)
     made("org", "credentials", GI, "--kafka")
-    subjects = [f"G-{number:06d}" for number in range(residents)]
-    Random(2).shuffle(subjects)
+    subjects = Random(2).sample(known, len(known))
     lines = list(calls(subjects, rate * seconds, "steady"))
     sent: dict[int, float] = {}
     waits: list[float] = []
     workers = [made.worker("admission"), made.worker()]
     producer = KafkaProducer(**link.options(), linger_ms=1)
-    first = producer.send(link.inbox(GI), value=lines[0]).get(30).offset
+    woken = [producer.send(link.inbox(GI), value=line) for line in calls(subjects, len(subjects), "woken")]
+    first = woken[-1].get(30).offset
     with watching(made, link, first, sent, waits) as settled:
-        settled.wait(60)
+        assert settled.wait(300)
         began = time.monotonic()
-        for number, line in enumerate(lines[1:], 1):
+        for number, line in enumerate(lines, 1):
             wait = began + number / rate - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
@@ -248,7 +259,7 @@ def steady(made: ScaledOffice, report: Report, residents: int, rate: int = 500, 
             producer.send(link.inbox(GI), value=line)
         producer.flush(30)
         until = time.monotonic() + 60
-        while len(waits) < len(lines) - 1 and time.monotonic() < until:
+        while len(waits) < len(lines) and time.monotonic() < until:
             time.sleep(0.05)
     producer.close()
     end(workers)
@@ -285,7 +296,7 @@ def watching(
                     waits.extend(now - sent[offset] for offset in range(upto, following) if offset in sent)
                     upto = following
                     settled.set()
-                time.sleep(0.002)
+                time.sleep(0.005)
 
     thread = threading.Thread(target=watch)
     thread.start()

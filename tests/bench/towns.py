@@ -33,15 +33,16 @@ def smaller(events: int) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def town(events: int, residents: int, report: Report) -> Iterator[Office]:
-    """Two closed years of a town with this many events, shown once by the live way."""
+def town(events: int, residents: int, report: Report, spread: int = SPREAD) -> Iterator[Office]:
+    """Two closed years of a town with this many events, shown once by the live way. `spread`: days in which everybody
+    enrols."""
     last = FIRST_DAY + timedelta(days=DAYS - 1)
     with office() as made:
         made("init", "--open-day", FIRST_DAY.isoformat())
         made.register()
         with made.platform() as platform:
             began = time.monotonic()
-            counts = feed(platform, islice(stream(residents, last), events), last)
+            counts = feed(platform, islice(stream(residents, last, spread), events), last)
             seconds = time.monotonic() - began
         name = f"at {events:,} events"
         report.line(f"{name}: receipts", counts)
@@ -49,9 +50,9 @@ def town(events: int, residents: int, report: Report) -> Iterator[Office]:
         yield made
 
 
-def stream(residents: int, last: date) -> Iterator[Sent]:
+def stream(residents: int, last: date, spread: int) -> Iterator[Sent]:
     yield from agreements(FIRST_DAY, last + timedelta(days=400))
-    yield from lives(residents, FIRST_DAY, last, SPREAD)
+    yield from lives(residents, FIRST_DAY, last, spread)
 
 
 def feed(platform: Any, sent: Iterable[Sent], last: date) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -18,7 +18,9 @@ from woonketen.streams.core.episodes import ANSWER_WITHIN
 from woonketen.streams.core.show.case import Case, Look, Pair
 from woonketen.streams.core.show.guidance import coach_of
 from woonketen.streams.core.show.lines import action_lines, arrears, intake_line, notice_window, warnings
+from woonketen.streams.core.show.pieces import kept
 from woonketen.streams.core.show.programma import pilots
+from woonketen.streams.core.show.rows import others
 from woonketen.streams.core.world import World
 
 GROUNDS = {
@@ -30,20 +32,19 @@ GROUNDS = {
 _CATEGORY_OF = {short: contract.category for short, contract in TYPES.items()}
 
 
-def rows(case: Case, shown: Iterable[Pair]) -> Iterator[Pair]:
-    """`shown`: the rows of everybody else."""
+def rows(case: Case) -> Iterator[Pair]:
     look = case.look("bewoner", "")
     for enrolment in look.read(picture.enrolments):
         current = case.enrolment is not None and enrolment.id == case.enrolment.id
         data = Bewoner(
             programme=enrolment.programme,
             started_on=enrolment.opened_on,
-            **(_current(case, look, shown) if current else {}),
+            **(_current(case, look) if current else {}),
         )
         yield look, Row(view="bewoner", key=enrolment.id, org="", data=data, sources=look.sources)
 
 
-def _current(case: Case, look: Look, shown: Iterable[Pair]) -> dict[str, Any]:
+def _current(case: Case, look: Look) -> dict[str, Any]:
     seen, day = look.seen, case.day
     actions = case.in_hand(look.read(picture.actions))
     mine = [each for each in actions if each.owner == "resident"]
@@ -57,7 +58,7 @@ def _current(case: Case, look: Look, shown: Iterable[Pair]) -> dict[str, Any]:
         "ladder_step": ladder.step if ladder else None,
         "intake": intake_line(look, situation=True),
         "arrears_level": level,
-        "who_sees_what": [*who_sees_what(case, shown), *steering_group(case)],
+        "who_sees_what": [*who_sees_what(case), *steering_group(case)],
         "consents": [
             ConsentLine(
                 recipient=each.recipient,
@@ -74,16 +75,24 @@ def _current(case: Case, look: Look, shown: Iterable[Pair]) -> dict[str, Any]:
     }
 
 
-def who_sees_what(case: Case, shown: Iterable[Pair]) -> list[SeenBy]:
+@kept
+def in_view(case: Case) -> list[tuple[Recipient, frozenset[str]]]:
+    """Everybody else who has a row, and the categories in it of what no fact shows."""
+    found: dict[Recipient, set[str]] = {}
+    for to, row in others(case):
+        found.setdefault(to, set()).update(_derived(row))
+    return [(to, frozenset(derived)) for to, derived in found.items()]
+
+
+@kept
+def who_sees_what(case: Case) -> list[SeenBy]:
     """What each recipient really has in view today, and on which ground. Dutch, for the resident."""
-    by_look: dict[Recipient, tuple[Look, set[str]]] = {}
-    for look, row in shown:
-        by_look.setdefault(look.to, (look, _categories(look)))[1].update(_derived(row))
     found: dict[tuple[str, str, str], set[str]] = {}
-    for look, categories in by_look.values():
-        for category in categories:
+    for to, derived in in_view(case):
+        look = case.look_to(to)
+        for category in _categories(case, to) | derived:
             ground = _ground(case, look, category)
-            found.setdefault((look.to.role, look.to.org, ground), set()).add(category)
+            found.setdefault((to.role, to.org, ground), set()).add(category)
     lines = []
     for (role, org, ground), names in sorted(found.items()):
         lines.append(
@@ -113,8 +122,9 @@ def steering_group(case: Case) -> list[SeenBy]:
     return [SeenBy(recipient=recipient, fields=fields, ground=GROUNDS["S"])]
 
 
-def _categories(look: Look) -> set[str]:
-    return {_CATEGORY_OF[short] for short, _ in look.seen.groups()}
+@kept
+def _categories(case: Case, to: Recipient) -> frozenset[str]:
+    return frozenset({_CATEGORY_OF[short] for short, _ in case.look_to(to).seen.groups()})
 
 
 def _derived(row: Row) -> list[str]:

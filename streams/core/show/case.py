@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from datetime import date
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.ports import Printed
 from woonketen.contracts.recipient import Recipient, recipient
-from woonketen.contracts.remembering import Memo
+from woonketen.contracts.remembering import Memo, Traced
 from woonketen.contracts.views import Row, Warn
 from woonketen.streams.core import derive, picture
-from woonketen.streams.core.conditions import lazy
 from woonketen.streams.core.episodes import Episode, Turn, episodes, sees, tonight, warn
+from woonketen.streams.core.show.census import Census
+from woonketen.streams.core.show.pieces import Key, Piece, Pieces, kept
 from woonketen.streams.core.visible import Sight, sight, visible
 from woonketen.streams.core.world import World
 
 NOTHING = Facts([])
+_NONE: list[Fact] = []
 T = TypeVar("T")
 
 
 class Look(msgspec.Struct, frozen=True):
     """One recipient and what that one may see. `ended`: nothing but own facts, because the enrolment is over, or (which
     nobody can tell from it) a safety flag stands. `resident` is the organisation's own pseudonym. `sources`: who
-    published what is seen."""
+    published what is seen. `head`: all of it but what is seen."""
 
     to: Recipient
     sight: Sight
@@ -35,6 +38,7 @@ class Look(msgspec.Struct, frozen=True):
     resident: str
     corrected: bool
     sources: list[str]
+    head: tuple[Any, ...]
 
     def read(self, reader: Callable[[Facts, date], T]) -> T:
         """What a reader finds in the facts that are seen."""
@@ -65,99 +69,153 @@ Pair = tuple[Look, Row]
 """A row, and the look that it was computed from."""
 
 
-class Case:
-    """`facts`: everything about the resident, effective on `day`; `gone`: what was taken back. Nothing of it goes into
-    a row but through a `Look`, or through a derived value whose own category is open."""
+class _Seen(msgspec.Struct, frozen=True):
+    """A look, the lists of everything that it was made of, and who told what is seen, by type."""
 
-    def __init__(self, facts: Facts, ref: bytes, day: date, world: World, gone: Facts) -> None:
+    look: Look
+    made_of: Mapping[str, list[Fact]]
+    orgs: dict[str, frozenset[str]]
+
+
+class Shelf:
+    """What was found of one resident on one day in one world, for the next event. `printed`: for who writes rows."""
+
+    def __init__(self, printed: Printed | None = None) -> None:
+        self.pieces: dict[Key, Piece] = {}
+        self.looks: dict[Recipient, _Seen] = {}
+        self.census = Census()
+        self.gone = NOTHING
+        self.printed: Printed = {} if printed is None else printed
+
+    def of(self, gone: Facts) -> Shelf:
+        """With other facts taken back everything is worked out anew."""
+        if self.gone is not gone:
+            self.gone = gone
+            self.pieces, self.looks = {}, {}
+        return self
+
+
+class Case(Pieces):
+    """`facts`: everything about the resident, effective on `day`; `gone`: what was taken back. Nothing of it goes into
+    a row but through a `Look`, or through a derived value whose own category is open. `shelf`: what lies there of the
+    last event."""
+
+    def __init__(
+        self, facts: Facts, ref: bytes, day: date, world: World, gone: Facts, shelf: Shelf | None = None
+    ) -> None:
         self._memo = facts.memo or Memo()
         facts = facts.remembering(self._memo)
-        self.facts, self.ref, self.day, self.world, self.gone = facts, ref, day, world, gone
-        self._looks: dict[Recipient, Look] = {}
-        self._told_by: dict[str, set[str]] = {}
-        self._warnings: dict[Recipient, list[Warn]] = {}
+        self._shelf = None if shelf is None else shelf.of(gone)
+        super().__init__(facts if shelf is None else Traced(facts), None if self._shelf is None else self._shelf.pieces)
+        self.ref, self.day, self.world, self.gone = ref, day, world, gone
+        self._census = Census() if shelf is None else shelf.census
+        self._census.take(facts)
 
     def read(self, reader: Callable[[Facts, date], T]) -> T:
         """What a reader finds in everything."""
         return reader(self.facts, self.day)
 
     def look(self, role: str, org: str, worker: str | None = None) -> Look:
-        to = recipient(role, org, worker)
+        return self.look_to(recipient(role, org, worker))
+
+    def look_to(self, to: Recipient) -> Look:
         found = self._looks.get(to)
         if found is None:
-            found = self._looks[to] = self._looked(to)
+            found = self._looks[to] = self.aside(lambda: self._look(to))
+        if self._frame is not None:
+            self.note(self._frame, found)
         return found
 
-    def _looked(self, to: Recipient) -> Look:
+    def _look(self, to: Recipient) -> Look:
         view = self._memo.make(_sight, self.facts, to, self.day, self.world)
         ended = to.role != "bewoner" and (view.flagged_away or (self.over and to.role in OUTLIVES))
-        seen = visible(self.facts, view)
-        if ended:
-            seen = _own(seen, to.org)
-        sources = sorted({org for short, group in seen.groups() for org in self._orgs(short, group)})
-        corrected = self._corrected and any(fact.corrected for _, group in seen.groups() for fact in group)
-        if not corrected and len(self.gone):
-            taken = visible(self.gone, view)
-            corrected = any(not ended or fact.org == to.org for fact in taken)
-        return Look(to, view, seen, ended, self.resident(to.org), corrected, sources)
+        if self._shelf is None:
+            return self._looked(to, view, ended, None).look
+        before = self._shelf.looks.get(to)
+        if before is not None and (before.look.sight is not view or before.look.ended != ended):
+            before = None
+        made = self._shelf.looks[to] = self._looked(to, view, ended, before)
+        return made.look
 
-    def warnings(self, look: Look) -> list[Warn]:
+    def _looked(self, to: Recipient, view: Sight, ended: bool, before: _Seen | None) -> _Seen:
+        """`before`: of the same sight, of which only types that changed since are looked at."""
+        now = self.facts.lists
+        by: dict[str, list[Fact]] = {}
+        orgs: dict[str, frozenset[str]] = {}
+        news = [short for short, group in now.items() if before is None or before.made_of.get(short) is not group]
+        if before is not None:
+            by, orgs = dict(before.look.seen.lists), dict(before.orgs)
+            news += [short for short in before.made_of if short not in now]
+        changed = before is None
+        for short in news:
+            seen = view.of(short, now[short]) if short in now else []
+            if ended:
+                seen = [fact for fact in seen if fact.org == to.org]
+            if seen == by.get(short, _NONE):
+                continue
+            changed = True
+            if seen:
+                by[short], orgs[short] = seen, self._census.orgs_of(short, seen)
+            else:
+                del by[short], orgs[short]
+        resident = self.resident(to.org)
+        corrected = self._is_corrected(to, view, ended, by)
+        if before is not None and not changed and (resident, corrected) == before.look.head[2:4]:
+            return _Seen(before.look, now, before.orgs)
+        facts = Facts.grouped(by, self._memo)
+        sources = sorted(frozenset().union(*orgs.values()))
+        head = (view, ended, resident, corrected, sources)
+        if before is not None and before.look.head == head:
+            head = before.look.head
+        seen_facts = facts if self._shelf is None else Traced(facts)
+        return _Seen(Look(to, view, seen_facts, ended, resident, corrected, sources, head), now, orgs)
+
+    def _is_corrected(self, to: Recipient, view: Sight, ended: bool, seen: Mapping[str, list[Fact]]) -> bool:
+        if self._census.corrected and any(fact.corrected for group in seen.values() for fact in group):
+            return True
+        if not len(self.gone):
+            return False
+        return any(not ended or fact.org == to.org for fact in visible(self.gone, view))
+
+    @kept
+    def warnings(self, to: Recipient) -> list[Warn]:
         """Those that one may see, in the order in which they opened; ended ones too."""
+        look = self.look_to(to)
         if look.ended or not self.episodes:
             return []
-        found = self._warnings.get(look.to)
-        if found is None:
-            seen = [each for each in self.episodes if sees(each, look.sight, self.world)]
-            found = [warn(each, look.seen, look.to, self.day, self.world) for each in seen]
-            self._warnings[look.to] = found
-        return found
+        seen = [each for each in self.episodes if sees(each, look.sight, self.world)]
+        return [warn(each, look.seen, look.to, self.day, self.world) for each in seen]
 
     def resident(self, org: str) -> str:
         """The organisation's own pseudonym: of several that of the earliest known fact; without any, one that is minted
         for it and is the same every time."""
-        found = self._subjects.get(org)
+        found = self._census.first_of(org)
         if found is not None:
             return str(found.subject)
         minted = blake2b(org.encode() + b"|" + self.ref, key=self.world.pseudonym_key[:64], digest_size=5)
         return f"P-{minted.hexdigest()}"
 
-    def _orgs(self, short: str, group: list[Fact]) -> Iterable[str]:
-        """Who told these; of all that there is of a type it is worked out once."""
-        if group is not self.facts.of(short):
-            return (fact.org for fact in group)
-        found = self._told_by.get(short)
-        if found is None:
-            found = self._told_by[short] = {fact.org for fact in group}
-        return found
-
-    @lazy
-    def _corrected(self) -> bool:
-        return any(fact.corrected for _, group in self.facts.groups() for fact in group)
-
-    @lazy
-    def _subjects(self) -> dict[str, Fact]:
-        first: dict[str, Fact] = {}
-        for _, group in self.facts.groups():
-            for fact in group:
-                if fact.subject is not None:
-                    other = first.get(fact.org)
-                    if other is None or _stamp(fact) < _stamp(other):
-                        first[fact.org] = fact
-        return first
-
     # Derived from everything, shown where its own category is open
 
-    @lazy
+    @property
+    @kept
+    def orgs(self) -> frozenset[str]:
+        """Who told anything."""
+        self.facts.types()  # it rests on all of them
+        return self._census.orgs
+
+    @property
     def enrolment(self) -> picture.Enrolment | None:
         return self.read(picture.current_enrolment)
 
-    @lazy
+    @property
     def over(self) -> bool:
         """Whether the enrolment was closed before today; on the day of closing rows are still there."""
         closed_on = self.enrolment.closed_on if self.enrolment else None
         return closed_on is not None and closed_on < self.day
 
-    @lazy
+    @property
+    @kept
     def arrears(self) -> Arrears | None:
         balance = derive.arrears_balance(self.facts, self.day)
         if balance is None:
@@ -169,15 +227,17 @@ class Case:
         trend = derive.arrears_trend(self.facts, self.day)
         return Arrears(level, balance.on, trend, told[-2].on, balance.fact.corrected)
 
-    @lazy
+    @property
+    @kept
     def coaching_runs(self) -> tuple[str, str | None]:
         return self.read(derive.coaching_runs)
 
-    @lazy
+    @property
+    @kept
     def phase(self) -> str:
         return self.read(derive.phase)
 
-    @lazy
+    @property
     def actions(self) -> list[picture.Action]:
         return self.read(picture.actions)
 
@@ -193,15 +253,17 @@ class Case:
             for each in actions
         ]
 
-    @lazy
+    @property
     def assignments(self) -> list[picture.Assignment]:
         return self.read(picture.assignments)
 
-    @lazy
+    @property
+    @kept
     def tonight(self) -> Turn:
         return tonight(self.facts, self.day, self.world, self.ref)
 
-    @lazy
+    @property
+    @kept
     def episodes(self) -> list[Episode]:
         return episodes(self.facts, self.day, self.world, self.ref, self.gone, self.tonight)
 
@@ -212,16 +274,3 @@ OUTLIVES = frozenset({"corporatie", "zorgaanbieder"})
 
 def _sight(facts: Facts, to: Recipient, day: date, world: World) -> Sight:
     return sight(to, facts, day, world)
-
-
-def _own(facts: Facts, org: str) -> Facts:
-    found: dict[str, list[Fact]] = {}
-    for short, group in facts.groups():
-        own = [fact for fact in group if fact.org == org]
-        if own:
-            found[short] = own
-    return Facts.grouped(found, facts.memo)
-
-
-def _stamp(fact: Fact) -> tuple[date, datetime, bytes]:
-    return (fact.known, fact.time, fact.key)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
+from woonketen.contracts.recipient import Recipient
 from woonketen.contracts.views import Casusregisseur, PartyLine, Row
 from woonketen.streams.core import picture
 from woonketen.streams.core.picture.plan import SHARED_OWNERS
 from woonketen.streams.core.show.case import Case, Look, Pair
 from woonketen.streams.core.show.guidance import coach_of, contact, guidance
 from woonketen.streams.core.show.lines import coming_move, open_due
+from woonketen.streams.core.show.pieces import kept
 
 OF_VISITS = (
     "next_visit_on",
@@ -65,9 +68,20 @@ def rows(case: Case) -> Iterator[Pair]:
             )
 
 
+@kept
+def last_told(case: Case, to: Recipient) -> dict[str, date]:
+    """When each organisation told the last of what is seen."""
+    last: dict[str, date] = {}
+    for _, group in case.look_to(to).seen.groups():
+        for fact in group:
+            if last.get(fact.org, date.min) < fact.happened:
+                last[fact.org] = fact.happened
+    return last
+
+
 def parties(case: Case, look: Look, actions: list[picture.Action]) -> list[PartyLine]:
     """Every organisation of the plan, and every other of which something is seen."""
-    last = {fact.org: fact.happened for fact in look.seen}  # they come oldest first
+    last = last_told(case, look.to)
     named = {org for plan in look.read(picture.plans) for org in plan.parties}
     named |= {each.owner for each in actions if each.owner not in SHARED_OWNERS}
     named |= {org for org in last if case.world.kind(org) is not None}

@@ -107,6 +107,6 @@ def arrears(case: Case, look: Look) -> tuple[str | None, str | None, bool]:
 
 def warnings(case: Case, look: Look) -> list[Warn]:
     """Those that stand: the gravest first, then by the day on which they opened."""
-    found = [each for each in case.warnings(look) if each.state in OPEN]
+    found = [each for each in case.warnings(look.to) if each.state in OPEN]
     found.sort(key=lambda each: (-each.severity, each.opened_on, each.indicator, each.id))
     return found

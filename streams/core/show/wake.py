@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from woonketen.contracts.facts import Facts
+from woonketen.contracts.facts import Fact, Facts
 from woonketen.streams.core import derive, episodes, picture
 from woonketen.streams.core.effective import COUNTS_WHEN_KNOWN
 from woonketen.streams.core.show.case import NOTHING
@@ -53,8 +54,10 @@ def today(facts: Facts, day: date) -> Facts:
 
 def _days(facts: Facts, day: date) -> Iterator[date]:
     for short, length in _WINDOWS.items():
-        for fact in facts.of(short):
-            yield fact.happened + timedelta(days=length)
+        told = facts.of(short)
+        first = bisect_right(told, day - timedelta(days=length), key=_happened)
+        if first < len(told):  # of those that are still in the window, the one that leaves it first
+            yield told[first].happened + timedelta(days=length)
     for short in ("attention.flagged", "pause.agreed", "coach.covered"):
         for fact in facts.of(short):
             yield fact.data.until + _DAY
@@ -72,6 +75,10 @@ def _days(facts: Facts, day: date) -> Iterator[date]:
     for fact in last.values():
         yield fact.happened + derive.BALANCE_TOO_OLD + _DAY
     yield from _coaching(facts, day)
+
+
+def _happened(fact: Fact) -> date:
+    return fact.happened
 
 
 def _coaching(facts: Facts, day: date) -> Iterator[date]:

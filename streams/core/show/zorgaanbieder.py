@@ -32,7 +32,7 @@ _PLACE_OF_ROUTE = {
 
 def providers(case: Case) -> list[str]:
     """Care providers that published something, were referred to, or own an action."""
-    named = {fact.org for _, group in case.facts.groups() for fact in group}
+    named = {*case.orgs}
     named |= {fact.data.to_org for fact in case.facts.upto(case.day, "referral.made")}
     named |= {each.owner for each in case.actions}
     return sorted(org for org in named if case.world.kind(org) == "zorgaanbieder")
