@@ -266,14 +266,14 @@ class TestSetAside:
         coached(here, 2)
         here.run()
         poisoned = here.ref(1)
-        shown = step.shown
+        shown_of = step.shown_of
 
-        def fail(facts: Any, ref: bytes, *rest: Any) -> Any:
+        def fail(whenever: Any, gone: Any, ref: bytes, *rest: Any) -> Any:
             if ref == poisoned:
                 raise ValueError("Wilhelmientje")
-            return shown(facts, ref, *rest)
+            return shown_of(whenever, gone, ref, *rest)
 
-        monkeypatch.setattr(step, "shown", fail)
+        monkeypatch.setattr(step, "shown_of", fail)
         coach, steward = here.user("coach", COACH, worker="W-1"), here.user("steward", GEMEENTE)
         for n in (1, 2):
             here.tell(event("contact.attempted", f"C-{n}", source_of(COACH), FIRST_DAY, channel="phone", reached=True))
@@ -315,7 +315,7 @@ class TestSetAside:
     def test_too_many_stop_the_line_and_nothing_is_lost(self, here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
         for n in range(1, 8):
             coached(here, n)
-        monkeypatch.setattr(step, "shown", lambda *_: 1 / 0)
+        monkeypatch.setattr(step, "shown_of", lambda *_: 1 / 0)
         monkeypatch.setattr(turn, "PATIENCE", 0)
         with pytest.raises(StopTheLine):
             here.run()
