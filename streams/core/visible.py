@@ -44,7 +44,6 @@ class Sight:
         "_gates",
         "_of",
         "_open",
-        "_seen",
         "_table",
         "day",
         "flagged_away",
@@ -61,7 +60,6 @@ class Sight:
         self._gates: dict[str, Condition] = {}
         self._found: dict[str, list[Rule]] = {}
         self._open: dict[tuple[str, date | None], bool] = {}
-        self._seen: dict[str, tuple[list[Fact], list[Fact]]] = {}
         self.notice_due = to.role != "bewoner" and not facts.upto(day, "notice.given")
         self.flagged_away = self._of.flagged_away()
         self.only_own = self.notice_due or self.flagged_away
@@ -98,14 +96,6 @@ class Sight:
 
     def of(self, short: str, group: list[Fact]) -> list[Fact]:
         """Of facts of one type those that may be seen; of a plan of which only own actions may be seen, only those."""
-        before = self._seen.get(short)
-        if before is not None and before[0] is group:
-            return before[1]
-        seen = self._of_type(short, group)
-        self._seen[short] = (group, seen)
-        return seen
-
-    def _of_type(self, short: str, group: list[Fact]) -> list[Fact]:
         gate = self.gate(short)
         if gate is False:
             return []

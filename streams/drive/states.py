@@ -19,7 +19,7 @@ from woonketen.streams.core.fold import empty, fold, open_record
 EVERYTHING = 2**62
 """Behind every record."""
 CACHED_FACTS = 150_000
-"""About 270 MB, with what lies on the desks."""
+"""About 320 MB, with what lies on the desks."""
 
 
 class Unreadable(msgspec.Struct, frozen=True):

@@ -70,11 +70,10 @@ Pair = tuple[Look, Row]
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """A look, the lists of everything that it was made of, and who told what is seen, by type."""
+    """A look, and the lists of everything that it was made of."""
 
     look: Look
     made_of: Mapping[str, list[Fact]]
-    orgs: dict[str, frozenset[str]]
 
 
 class Shelf:
@@ -141,10 +140,9 @@ class Case(Pieces):
         """`before`: of the same sight, of which only types that changed since are looked at."""
         now = self.facts.lists
         by: dict[str, list[Fact]] = {}
-        orgs: dict[str, frozenset[str]] = {}
         news = [short for short, group in now.items() if before is None or before.made_of.get(short) is not group]
         if before is not None:
-            by, orgs = dict(before.look.seen.lists), dict(before.orgs)
+            by = dict(before.look.seen.lists)
             news += [short for short in before.made_of if short not in now]
         changed = before is None
         for short in news:
@@ -155,20 +153,20 @@ class Case(Pieces):
                 continue
             changed = True
             if seen:
-                by[short], orgs[short] = seen, self._census.orgs_of(short, seen)
+                by[short] = seen
             else:
-                del by[short], orgs[short]
+                del by[short]
         resident = self.resident(to.org)
         corrected = self._is_corrected(to, view, ended, by)
         if before is not None and not changed and (resident, corrected) == before.look.head[2:4]:
-            return _Seen(before.look, now, before.orgs)
+            return _Seen(before.look, now)
         facts = Facts.grouped(by, self._memo)
-        sources = sorted(frozenset().union(*orgs.values()))
+        sources = sorted(frozenset().union(*(self._census.orgs_of(short, seen) for short, seen in by.items())))
         head = (view, ended, resident, corrected, sources)
         if before is not None and before.look.head == head:
             head = before.look.head
         seen_facts = facts if self._shelf is None else Traced(facts)
-        return _Seen(Look(to, view, seen_facts, ended, resident, corrected, sources, head), now, orgs)
+        return _Seen(Look(to, view, seen_facts, ended, resident, corrected, sources, head), now)
 
     def _is_corrected(self, to: Recipient, view: Sight, ended: bool, seen: Mapping[str, list[Fact]]) -> bool:
         if self._census.corrected and any(fact.corrected for group in seen.values() for fact in group):

@@ -7,6 +7,10 @@ from datetime import date, datetime
 from woonketen.contracts.facts import Fact, Facts
 
 
+_SAME: dict[frozenset[str], frozenset[str]] = {}
+"""The same few organisations tell of thousands of residents."""
+
+
 class _Count:
     """Of one type: the facts that were counted, who told them, whether one was corrected, and each organisation's
     earliest fact that names the resident."""
@@ -15,7 +19,8 @@ class _Count:
 
     def __init__(self, group: list[Fact]) -> None:
         self.group = group
-        self.orgs = frozenset({fact.org for fact in group})
+        orgs = frozenset({fact.org for fact in group})
+        self.orgs = _SAME.setdefault(orgs, orgs)
         self.corrected = any(fact.corrected for fact in group)
         self.firsts: dict[str, Fact] = {}
         for fact in group:

@@ -34,7 +34,13 @@ class Piece:
 
     __slots__ = ("facts", "looks", "others", "value")
 
-    def __init__(self, value: Any, facts: _Lists, looks: list[tuple[Recipient, Any, _Lists]], others: dict[Key, Any]):
+    def __init__(
+        self,
+        value: Any,
+        facts: _Lists,
+        looks: tuple[tuple[Recipient, Any, _Lists], ...],
+        others: tuple[tuple[Key, Any], ...],
+    ) -> None:
         self.value, self.facts, self.looks, self.others = value, facts, looks, others
 
 
@@ -106,7 +112,7 @@ class Pieces(ABC):
         self.facts.asked = set()
         try:
             value = key[0](self, *key[1:])
-            looks = [(to, look.head, _lists(look.seen)) for to, (look, _) in frame.looks.items()]  # type: ignore[arg-type]
+            looks = tuple((to, look.head, _lists(look.seen)) for to, (look, _) in frame.looks.items())  # type: ignore[arg-type]
             facts = _lists(self.facts)
         finally:
             for look, was in frame.looks.values():
@@ -114,7 +120,7 @@ class Pieces(ABC):
             self._frame, self.facts.asked = outer, asked
         if kept is not None:
             value = _the_same(kept.value, value)
-        before[key] = Piece(value, facts, looks, frame.others)
+        before[key] = Piece(value, facts, looks, tuple(frame.others.items()))
         return value
 
     def _stands(self, kept: Piece) -> bool:
@@ -128,7 +134,7 @@ class Pieces(ABC):
                 return False
             if groups != tuple(map(look.seen.lists.get, types)):
                 return False
-        for key, value in kept.others.items():
+        for key, value in kept.others:
             now = self.find(key)
             if now is not value and now != value:
                 return False
@@ -146,8 +152,11 @@ def kept(work_out: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P]
     return read
 
 
+_ORDERED: dict[frozenset[str], tuple[str, ...]] = {}
+
+
 def _lists(facts: Traced) -> _Lists:
-    types = tuple(facts.asked)
+    types = _ORDERED.setdefault(frozenset(facts.asked), tuple(facts.asked))  # one for all who ask for these
     return types, tuple(map(facts.lists.get, types))
 
 
