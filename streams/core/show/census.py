@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 from woonketen.contracts.facts import Fact, Facts
 
-
 _SAME: dict[frozenset[str], frozenset[str]] = {}
 """The same few organisations tell of thousands of residents."""
 
