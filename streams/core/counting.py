@@ -38,6 +38,7 @@ class Counting:
     def add(self, state: State, arrived: Iterable[Fact]) -> None:
         """`state`: as it is after `arrived` were folded into it."""
         known, self._known = self._known, state.facts
+        more: dict[str, list[Fact]] = {}
         for fact in arrived:
             if state.facts[fact.key] is not fact or known.get(fact.key) is fact:
                 continue  # a copy of what is known already
@@ -52,10 +53,14 @@ class Counting:
                 return
             self._keys.add(key)
             self.merged = self.merged or fact.type == "subject.merged"
-            group = [*self._by.get(fact.type, ()), fact]
+            more.setdefault(fact.type, []).append(fact)
+        if not more:
+            return
+        self._by = {**self._by}
+        for short, facts in more.items():
+            group = self._by[short] = [*self._by.get(short, ()), *facts]
             group.sort(key=_order)
-            self._by = {**self._by, fact.type: group}
-            self._last = max(self._last, fact.happened)
+            self._last = max(self._last, group[-1].happened)
 
     def whenever(self) -> Facts:
         """As `effective(…, None)`."""

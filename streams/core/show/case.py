@@ -69,25 +69,20 @@ Pair = tuple[Look, Row]
 """A row, and the look that it was computed from."""
 
 
-class _Seen(msgspec.Struct, frozen=True):
-    """A look, and the lists of everything that it was made of."""
-
-    look: Look
-    made_of: Mapping[str, list[Fact]]
-
-
 class Shelf:
     """What was found of one resident on one day in one world, for the next event. `printed`: for who writes rows."""
 
     def __init__(self, printed: Printed | None = None) -> None:
+        self.turn = 0
         self.pieces: dict[Key, Piece] = {}
-        self.looks: dict[Recipient, _Seen] = {}
+        self.looks: dict[Recipient, Look] = {}
         self.census = Census()
         self.gone = NOTHING
         self.printed: Printed = {} if printed is None else printed
 
     def of(self, gone: Facts) -> Shelf:
         """With other facts taken back everything is worked out anew."""
+        self.turn += 1
         if self.gone is not gone:
             self.gone = gone
             self.pieces, self.looks = {}, {}
@@ -104,11 +99,16 @@ class Case(Pieces):
     ) -> None:
         self._memo = facts.memo or Memo()
         facts = facts.remembering(self._memo)
-        self._shelf = None if shelf is None else shelf.of(gone)
-        super().__init__(facts if shelf is None else Traced(facts), None if self._shelf is None else self._shelf.pieces)
+        super().__init__(facts if shelf is None else Traced(facts))
         self.ref, self.day, self.world, self.gone = ref, day, world, gone
         self._census = Census() if shelf is None else shelf.census
-        self._census.take(facts)
+        changed = self._census.take(facts)
+        if shelf is not None:
+            self.before = shelf.of(gone).pieces
+            self._looks = {to: self._look(to, look, changed) for to, look in shelf.looks.items()}
+            calm = all(self._looks[to].head is look.head for to, look in shelf.looks.items())
+            shelf.looks = self._looks
+            self.go_on(shelf.turn, changed, calm)
 
     def read(self, reader: Callable[[Facts, date], T]) -> T:
         """What a reader finds in everything."""
@@ -120,56 +120,63 @@ class Case(Pieces):
     def look_to(self, to: Recipient) -> Look:
         found = self._looks.get(to)
         if found is None:
-            found = self._looks[to] = self.aside(lambda: self._look(to))
+            found = self._looks[to] = self.aside(lambda: self._look(to, None, frozenset()))
         if self._frame is not None:
             self.note(self._frame, found)
         return found
 
-    def _look(self, to: Recipient) -> Look:
+    def _look(self, to: Recipient, before: Look | None, changed: frozenset[str]) -> Look:
+        """`before`: at the last event, since when there are others of the types `changed`."""
         view = self._memo.make(_sight, self.facts, to, self.day, self.world)
         ended = to.role != "bewoner" and (view.flagged_away or (self.over and to.role in OUTLIVES))
-        if self._shelf is None:
-            return self._looked(to, view, ended, None).look
-        before = self._shelf.looks.get(to)
-        if before is not None and (before.look.sight is not view or before.look.ended != ended):
-            before = None
-        made = self._shelf.looks[to] = self._looked(to, view, ended, before)
-        return made.look
-
-    def _looked(self, to: Recipient, view: Sight, ended: bool, before: _Seen | None) -> _Seen:
-        """`before`: of the same sight, of which only types that changed since are looked at."""
         now = self.facts.lists
-        by: dict[str, list[Fact]] = {}
-        news = [short for short, group in now.items() if before is None or before.made_of.get(short) is not group]
-        if before is not None:
-            by = dict(before.look.seen.lists)
-            news += [short for short in before.made_of if short not in now]
-        changed = before is None
-        for short in news:
-            seen = view.of(short, now[short]) if short in now else []
+        if before is None or before.sight is not view or before.ended != ended:
+            return self._looked(to, view, ended, self._visible(to, view, ended, now), None)
+        by = None
+        for short in changed:
+            fresh = self._visible(to, view, ended, {short: now[short]} if short in now else {})
+            if fresh.get(short) != before.seen.lists.get(short):
+                by = dict(before.seen.lists) if by is None else by
+                by.pop(short, None)
+                by |= fresh
+        return self._looked(to, view, ended, before.seen.lists if by is None else by, before)
+
+    @staticmethod
+    def _visible(to: Recipient, view: Sight, ended: bool, lists: Mapping[str, list[Fact]]) -> dict[str, list[Fact]]:
+        found = {}
+        for short, group in lists.items():
+            seen = view.of(short, group)
             if ended:
                 seen = [fact for fact in seen if fact.org == to.org]
-            if seen == by.get(short, _NONE):
-                continue
-            changed = True
             if seen:
-                by[short] = seen
-            else:
-                del by[short]
+                found[short] = seen
+        return found
+
+    def _looked(
+        self, to: Recipient, view: Sight, ended: bool, by: Mapping[str, list[Fact]], before: Look | None
+    ) -> Look:
         resident = self.resident(to.org)
         corrected = self._is_corrected(to, view, ended, by)
-        if before is not None and not changed and (resident, corrected) == before.look.head[2:4]:
-            return _Seen(before.look, now)
-        facts = Facts.grouped(by, self._memo)
+        if before is not None and by is before.seen.lists and (resident, corrected) == before.head[2:4]:
+            return before
         sources = sorted(frozenset().union(*(self._census.orgs_of(short, seen) for short, seen in by.items())))
         head = (view, ended, resident, corrected, sources)
-        if before is not None and before.look.head == head:
-            head = before.look.head
-        seen_facts = facts if self._shelf is None else Traced(facts)
-        return _Seen(Look(to, view, seen_facts, ended, resident, corrected, sources, head), now)
+        if before is not None and before.head == head:
+            head = before.head
+        seen = Facts.grouped(dict(by), self._memo)
+        return Look(
+            to,
+            view,
+            seen if self.before is None else Traced(seen),
+            ended,
+            resident,
+            corrected,
+            sources,
+            head,
+        )
 
     def _is_corrected(self, to: Recipient, view: Sight, ended: bool, seen: Mapping[str, list[Fact]]) -> bool:
-        if self._census.corrected and any(fact.corrected for group in seen.values() for fact in group):
+        if self._census.corrected and any(self._census.is_corrected(short, group) for short, group in seen.items()):
             return True
         if not len(self.gone):
             return False

@@ -38,22 +38,33 @@ class Census:
         self._firsts: dict[str, Fact] | None = None
         self._orgs: frozenset[str] | None = None
 
-    def take(self, facts: Facts) -> None:
-        """Counts these: all that there are now."""
+    def take(self, facts: Facts) -> frozenset[str]:
+        """Counts these: all that there are now. Returns the types of which there are others than before."""
         by = self._by
-        if len(by) > len(facts.lists):
-            by = self._by = {short: count for short, count in by.items() if short in facts.lists}
+        changed = [short for short in by if short not in facts.lists]
+        gone = [by.pop(short) for short in changed]
+        if gone:
             self._corrected = self._firsts = self._orgs = None
         for short, group in facts.lists.items():
             count = by.get(short)
-            if count is None or (count.group is not group and count.group != group):
-                by[short] = _Count(group)
-                self._corrected = self._firsts = self._orgs = None
+            if count is not None and (count.group is group or count.group == group):
+                continue
+            by[short] = now = _Count(group)
+            changed.append(short)
+            self._corrected = self._orgs = None
+            if count is None or count.firsts != now.firsts:
+                self._firsts = None
+        return frozenset(changed)
 
     def orgs_of(self, short: str, group: list[Fact]) -> frozenset[str]:
         """Who told these: all that there are of a type, or some of them."""
         count = self._by.get(short)
         return count.orgs if count is not None and count.group is group else frozenset({fact.org for fact in group})
+
+    def is_corrected(self, short: str, group: list[Fact]) -> bool:
+        """Whether one of these was corrected."""
+        count = self._by.get(short)
+        return count.corrected if count is not None and count.group is group else any(fact.corrected for fact in group)
 
     @property
     def orgs(self) -> frozenset[str]:

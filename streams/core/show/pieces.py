@@ -26,13 +26,16 @@ Key = tuple[Any, ...]
 
 _Lists = tuple[tuple[str, ...], tuple[list[Fact] | None, ...]]
 _MISSING = object()
+_NO_TYPES: frozenset[str] = frozenset()
+_SAME: dict[frozenset[str], frozenset[str]] = {}
 
 
 class Piece:
     """What came out, and what it was made of: lists of everything that is known, for each recipient the head of the
-    look with lists of what is seen, and other pieces."""
+    look with lists of what is seen, and other pieces. `types`: of all those lists; `at`: the turn at which it was last
+    known to stand."""
 
-    __slots__ = ("facts", "looks", "others", "value")
+    __slots__ = ("at", "facts", "looks", "others", "types", "value")
 
     def __init__(
         self,
@@ -42,6 +45,8 @@ class Piece:
         others: tuple[tuple[Key, Any], ...],
     ) -> None:
         self.value, self.facts, self.looks, self.others = value, facts, looks, others
+        types = frozenset().union(facts[0], *(lists[0] for *_, lists in looks))
+        self.at, self.types = 0, _SAME.setdefault(types, types)
 
 
 class Frame:
@@ -58,20 +63,25 @@ class Pieces(ABC):
     """What a case works its pieces out with. `before`: those of the last event, of the same day and world; None where
     nothing is to be kept."""
 
-    def __init__(self, facts: Any, before: dict[Key, Piece] | None) -> None:
+    def __init__(self, facts: Any) -> None:
         self.facts = facts
-        self._before = before
+        self.before: dict[Key, Piece] | None = None
+        self._turn, self._changed, self._calm = 0, _NO_TYPES, False
         self._found: dict[Key, Any] = {}
         self._frame: Frame | None = None
         self._looks: dict[Recipient, Look] = {}
 
+    def go_on(self, turn: int, changed: frozenset[str], calm: bool) -> None:
+        """Since the last turn there are others of the types `changed`; `calm`: every look has the head that it had."""
+        self._turn, self._changed, self._calm = turn, changed, calm
+
     def find(self, key: Key) -> Any:
         found = self._found.get(key, _MISSING)
         if found is _MISSING:
-            if self._before is None:
+            if self.before is None:
                 found = key[0](self, *key[1:])
             else:
-                found = self._find_again(key, self._before)
+                found = self._find_again(key, self.before)
             self._found[key] = found
         if self._frame is not None:
             self._frame.others[key] = found
@@ -86,7 +96,7 @@ class Pieces(ABC):
 
     def aside(self, work_out: Callable[[], T]) -> T:
         """Of what is asked meanwhile nothing is noted."""
-        if self._before is None:
+        if self.before is None:
             return work_out()
         frame, asked = self._frame, self.facts.asked
         self._frame, self.facts.asked = None, set()
@@ -107,6 +117,7 @@ class Pieces(ABC):
             stands = self._stands(kept)
             self._frame = outer
             if stands:
+                kept.at = self._turn
                 return kept.value
         frame = self._frame = Frame()
         self.facts.asked = set()
@@ -120,11 +131,24 @@ class Pieces(ABC):
             self._frame, self.facts.asked = outer, asked
         if kept is not None:
             value = _the_same(kept.value, value)
-        before[key] = Piece(value, facts, looks, tuple(frame.others.items()))
+        made = before[key] = Piece(value, facts, looks, tuple(frame.others.items()))
+        made.at = self._turn
         return value
 
     def _stands(self, kept: Piece) -> bool:
         """Whether all that it rests on is as it was."""
+        lately = self._calm and kept.at == self._turn - 1
+        if not (lately and kept.types.isdisjoint(self._changed)) and not self._has_its_lists(kept):
+            return False
+        for key, value in kept.others:
+            now = self._found.get(key, _MISSING)
+            if now is _MISSING:
+                now = self.find(key)
+            if now is not value and now != value:
+                return False
+        return True
+
+    def _has_its_lists(self, kept: Piece) -> bool:
         types, groups = kept.facts
         if groups != tuple(map(self.facts.lists.get, types)):
             return False
@@ -133,10 +157,6 @@ class Pieces(ABC):
             if look.head is not head and look.head != head:
                 return False
             if groups != tuple(map(look.seen.lists.get, types)):
-                return False
-        for key, value in kept.others:
-            now = self.find(key)
-            if now is not value and now != value:
                 return False
         return True
 
