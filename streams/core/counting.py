@@ -17,6 +17,7 @@ class Counting:
 
     def __init__(self, state: State) -> None:
         self._by: dict[str, list[Fact]] = {}
+        self.gone = Facts([])
         self._begin(state)
 
     def _begin(self, state: State) -> None:
@@ -26,7 +27,9 @@ class Counting:
             old = before.get(short)
             if old == group:
                 self._by[short] = old  # the very same list tells that nothing of this type changed
-        self.gone = retracted(facts, None)
+        gone = retracted(facts, None)
+        if gone.lists != self.gone.lists:
+            self.gone = gone
         self.merged = any(fact.type == "subject.merged" for fact in facts)
         self._known = state.facts
         self._targets = {(fact.original, fact.org) for fact in facts if fact.original is not None}
