@@ -24,7 +24,7 @@ from woonketen.streams.kafka.link import MECHANISM, Link
 
 PINNED = "0.15.3"
 GROUP = "woonketen-step"
-TAKE, WITHIN = 10_000, 0.02
+TAKE, WITHIN = 20_000, 0.02
 """Events in a batch at most, and how long to wait for them, in seconds. While one batch is applied the next one grows,
 so a resident is written less often the more there is to do."""
 SESSION_SECONDS = 10.0
@@ -147,7 +147,7 @@ def _settings(link: Link, folder: Path) -> dict[str, Any]:
         "topic_allow_declare": False,
         "stream_wait_empty": False,
         "stream_recovery_delay": 0.0,
-        "stream_buffer_maxsize": 16_384,
+        "stream_buffer_maxsize": 32_768,
         "broker_max_poll_records": 2_000,
         "broker_commit_interval": 5.0,
         "broker_session_timeout": SESSION_SECONDS,
