@@ -22,7 +22,9 @@ from woonketen.streams.kafka_link import MECHANISM, Link, knock, why_unreachable
 
 WAIT_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
-FETCH_BYTES = 8 << 20
+FETCH_BYTES = 2 << 20
+_AT_ONCE = 500
+"""Messages taken from the client at once: of more, Python's collector looks through them again and again."""
 
 
 class Polled:
@@ -87,7 +89,7 @@ class Polled:
         at = self.begins()[partition] if end else 0
         heard = time.monotonic()
         while at < end:
-            for offset, value in self.poll(partition, 50_000):
+            for offset, value in self.poll(partition, _AT_ONCE):
                 if offset >= end:
                     return
                 at, heard = offset + 1, time.monotonic()
