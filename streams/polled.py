@@ -89,12 +89,14 @@ class Polled:
         at = self.begins()[partition] if end else 0
         heard = time.monotonic()
         while at < end:
-            for offset, value in self.poll(partition, _AT_ONCE):
+            found = self.poll(partition, _AT_ONCE)
+            for offset, value in found:
                 if offset >= end:
                     return
-                at, heard = offset + 1, time.monotonic()
                 yield offset, value
-            if time.monotonic() - heard > PATIENCE_SECONDS:
+            if found:
+                at, heard = found[-1][0] + 1, time.monotonic()
+            elif time.monotonic() - heard > PATIENCE_SECONDS:
                 raise Unreachable("Kafka stopped answering.", "See whether the broker runs, then do this again.")
 
 

@@ -110,9 +110,13 @@ def in_order(link: Link, partition: int, upto: int) -> Iterator[Placed]:
                 continue
             if value is None or seq <= last:
                 continue
-            early[seq] = early.get(seq) or (seq, ref, value)
-            while last + 1 in early:
+            if seq > last + 1:
+                early.setdefault(seq, (seq, ref, value))
+                continue
+            last = seq
+            yield seq, ref, value
+            while last < upto and last + 1 in early:
                 last += 1
                 yield early.pop(last)
-                if last >= upto:
-                    return
+            if last >= upto:
+                return
