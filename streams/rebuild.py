@@ -13,8 +13,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from itertools import groupby
+from multiprocessing.util import Finalize
 from typing import Any
 
 import msgspec
@@ -197,6 +198,14 @@ def gather(residents: Iterable[tuple[bytes, Iterator[Record]]]) -> Iterator[list
         yield gathered
 
 
+_mine: list[Parts] = []
+"""Of a process that helps: made for its first partition, and used for all."""
+
+
 def _fill_in(build: Build, partition: int, upto: int, verify: bool) -> Filled:
-    with build() as parts, collected_rarely():
-        return fill_partition(parts, partition, upto, verify=verify)
+    if not _mine:
+        until_it_ends = ExitStack()
+        Finalize(None, until_it_ends.close, exitpriority=1)
+        until_it_ends.enter_context(collected_rarely())
+        _mine.append(until_it_ends.enter_context(build()))
+    return fill_partition(_mine[0], partition, upto, verify=verify)
