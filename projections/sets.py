@@ -54,9 +54,12 @@ def other_set(name: str) -> str:
 @contextmanager
 def alone(owner: psycopg.Connection[Any]) -> Iterator[None]:
     """One rebuild or way back at a time. Raises `ConfigurationError` when another one runs."""
-    row = owner.execute("SELECT pg_try_advisory_lock(%s)", [_REBUILDING]).fetchone()
-    if not row or not row[0]:
-        raise ConfigurationError("Another rebuild is running.", "Wait until it has ended.")
+    tries_left = _TRIES  # the server notices a moment later that one was killed
+    while owner.execute("SELECT pg_try_advisory_lock(%s)", [_REBUILDING]).fetchone() != (True,):
+        if not tries_left:
+            raise ConfigurationError("Another rebuild is running.", "Wait until it has ended.")
+        tries_left -= 1
+        time.sleep(_PAUSE_SECONDS)
     try:
         yield
     finally:

@@ -288,8 +288,8 @@ def count_differences(connection: psycopg.Connection[Any], one: str, other: str)
     found = {}
     for table in PEOPLE:
         query = sql.SQL(
-            "SELECT count(DISTINCT v_id) FROM ((TABLE {one} EXCEPT ALL TABLE {other})"
-            " UNION ALL (TABLE {other} EXCEPT ALL TABLE {one})) AS d"
+            "SELECT count(*) FROM {one} AS a FULL JOIN {other} AS b USING (v_id)"
+            " WHERE a.v_id IS NULL OR b.v_id IS NULL OR a *<> b"  # *<>: not the same bytes
         ).format(one=sql.Identifier(one, table), other=sql.Identifier(other, table))
         row = connection.execute(query).fetchone()
         found[table] = int(row[0]) if row else 0

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from itertools import groupby
-from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from typing import Any
 
 import msgspec
@@ -25,17 +23,17 @@ import msgspec
 from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.facts import Fact, Record
 from woonketen.contracts.ports import Batch, Shown
-from woonketen.streams.core.conclusions import is_own
-from woonketen.streams.core.everybody import rows_print
-from woonketen.streams.core.fold import empty, fold
-from woonketen.streams.core.step import SOON, evenings, present
-from woonketen.streams.drive.course import Course, Parts, ahead_of, read_course
-from woonketen.streams.drive.states import Unreadable, opened
-from woonketen.streams.drive.turn import place, stop_the_line
+from woonketen.streams.beside import collected_rarely, make_pool
+from woonketen.streams.conclusions import is_own
+from woonketen.streams.course import Course, Parts, ahead_of, read_course
+from woonketen.streams.everybody import rows_print
+from woonketen.streams.fold import empty, fold
+from woonketen.streams.states import Unreadable, opened
+from woonketen.streams.step import SOON, evenings, present
+from woonketen.streams.turn import place, stop_the_line
 
 GATHERED = 10_000
 """Records in memory at once: their keys are fetched with one question."""
-WATCH_SECONDS = 1.0
 
 Build = Callable[[], AbstractContextManager[Parts]]
 """Makes the parts; a function that can be sent to another process."""
@@ -65,46 +63,53 @@ def fill(
     processes: int = 2,
     on_progress: Callable[[Filled], None] = lambda filled: None,
 ) -> Filled:
-    """Fills the fresh set up to these positions, one partition after the other in each process; this is one of them."""
+    """Fills the fresh set up to these positions, one partition after the other in each process, the largest first;
+    this is one of them."""
+    if processes > 1:
+        return _fill_together(build, upto, verify, processes, on_progress)
     filled = Filled()
-    if processes == 1:
-        with build() as parts:
-            for partition, last in sorted(upto.items()):
-                filled += fill_partition(parts, partition, last, verify=verify)
-                on_progress(filled)
-        return filled
-    return _fill_together(build, upto, verify, processes, on_progress)
+    with build() as parts, collected_rarely():
+        for partition in _by_size(upto):
+            filled += fill_partition(parts, partition, upto[partition], verify=verify)
+            on_progress(filled)
+    return filled
+
+
+def _by_size(upto: Mapping[int, int]) -> list[int]:
+    """The largest first: what is taken up last should be over soon, for others wait for it."""
+    return sorted(upto, key=lambda partition: (-upto[partition], partition))
 
 
 def _fill_together(
     build: Build, upto: Mapping[int, int], verify: bool, processes: int, on_progress: Callable[[Filled], None]
 ) -> Filled:
-    """This process is one of them, and has begun before the others have read their modules; each of those gets a
-    partition when it is there to take it."""
+    """This process is one of them, and does not wait for the others to be there; each of those gets a partition when
+    it can take it."""
     filled = Filled()
-    left, lock = deque(sorted(upto.items())), threading.Lock()
+    left, lock = _by_size(upto)[::-1], threading.Lock()
     given: list[Future[Filled]] = []
-    pool = ProcessPoolExecutor(processes - 1, get_context("spawn"), _end_with, (os.getpid(),))
+    pool = make_pool(processes - 1)
 
     def give(before: Future[Any]) -> None:
         if before.cancelled() or before.exception() is not None:
             return
         with lock:
             if left:
-                job = pool.submit(_fill_in, build, *left.popleft(), verify)
+                partition = left.pop()
+                job = pool.submit(_fill_in, build, partition, upto[partition], verify)
                 given.append(job)
                 job.add_done_callback(give)
 
     try:
         for _ in range(processes - 1):
             pool.submit(os.getpid).add_done_callback(give)
-        with build() as parts:
+        with build() as parts, collected_rarely():
             while True:
                 with lock:
                     mine = left.pop() if left else None
                 if mine is None:
                     break
-                filled += fill_partition(parts, *mine, verify=verify)
+                filled += fill_partition(parts, mine, upto[mine], verify=verify)
                 on_progress(filled)
         for job in as_completed(given):
             filled += job.result()
@@ -193,17 +198,14 @@ def gather(residents: Iterable[tuple[bytes, Iterator[Record]]]) -> Iterator[list
         yield gathered
 
 
+_mine: list[Parts] = []
+"""Of a process that helps: made for its first partition, and used for all."""
+
+
 def _fill_in(build: Build, partition: int, upto: int, verify: bool) -> Filled:
-    with build() as parts:
-        return fill_partition(parts, partition, upto, verify=verify)
-
-
-def _end_with(parent: int) -> None:
-    """A helper of a rebuild that was killed must not go on by itself."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_SECONDS)
-        os._exit(70)
-
-    threading.Thread(target=watch, daemon=True).start()
+    if not _mine:
+        until_it_ends = ExitStack()
+        Finalize(None, until_it_ends.close, exitpriority=1)
+        until_it_ends.enter_context(collected_rarely())
+        _mine.append(until_it_ends.enter_context(build()))
+    return fill_partition(_mine[0], partition, upto, verify=verify)

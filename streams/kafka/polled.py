@@ -22,7 +22,9 @@ from woonketen.streams.log.inbox import Inbox
 
 WAIT_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
-FETCH_BYTES = 8 << 20
+FETCH_BYTES = 2 << 20
+_AT_ONCE = 500
+"""Messages taken from the client at once: of more, Python's collector looks through them again and again."""
 
 
 class Polled:
@@ -87,12 +89,14 @@ class Polled:
         at = self.begins()[partition] if end else 0
         heard = time.monotonic()
         while at < end:
-            for offset, value in self.poll(partition, 50_000):
+            found = self.poll(partition, _AT_ONCE)
+            for offset, value in found:
                 if offset >= end:
                     return
-                at, heard = offset + 1, time.monotonic()
                 yield offset, value
-            if time.monotonic() - heard > PATIENCE_SECONDS:
+            if found:
+                at, heard = found[-1][0] + 1, time.monotonic()
+            elif time.monotonic() - heard > PATIENCE_SECONDS:
                 raise Unreachable("Kafka stopped answering.", "See whether the broker runs, then do this again.")
 
 

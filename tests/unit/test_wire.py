@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woonketen.contracts.facts import Record
-from woonketen.streams.log.wire import NotARecord, decode, encode
+from woonketen.streams.wire import NotARecord, decode, encode, place
 
 IDS = st.binary(min_size=16, max_size=16)
 
@@ -33,6 +33,7 @@ def test_what_is_encoded_is_decoded(record: Record) -> None:
     key, value = encode(record)
     assert key == record.ref
     assert decode(value) == record
+    assert place(value) == (record.seq, record.ref)
 
 
 @given(st.binary(max_size=200))
@@ -40,8 +41,11 @@ def test_any_bytes_are_a_record_or_refused(value: bytes) -> None:
     try:
         record = decode(value)
     except NotARecord:
+        with pytest.raises(NotARecord):
+            place(value)
         return
     assert encode(record)[1] == value
+    assert place(value) == (record.seq, record.ref)
 
 
 @pytest.mark.parametrize(
@@ -55,5 +59,6 @@ def test_any_bytes_are_a_record_or_refused(value: bytes) -> None:
     ],
 )
 def test_what_is_cut_or_of_another_format_is_refused(value: bytes | None) -> None:
-    with pytest.raises(NotARecord):
-        decode(value)
+    for read in (decode, place):
+        with pytest.raises(NotARecord):
+            read(value)
