@@ -16,13 +16,13 @@ import psycopg
 from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.facts import Record
 from woonketen.contracts.ports import Vault
-from woonketen.streams import wire
-from woonketen.streams.copying import HEAD, TAIL
-from woonketen.streams.database import told
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.log_pg import Place, PostgresLog, row_of
-from woonketen.streams.polled import polled
-from woonketen.streams.voids import load_voids
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.kafka.polled import polled
+from woonketen.streams.log import wire
+from woonketen.streams.log.postgres import Place, PostgresLog, row_of
+from woonketen.streams.log.voids import load_voids
+from woonketen.streams.postgres.copying import HEAD, TAIL
+from woonketen.streams.postgres.errors import told
 
 IN_MEMORY = 96 << 20
 """Bytes of records of one partition: about 300,000 of them, a log of nearly two million in six partitions."""

@@ -14,10 +14,10 @@ from wkscaled import prepare_scaled
 from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.facts import Record
 from woonketen.orchestration.kafka import topics
-from woonketen.streams import wire
-from woonketen.streams.kafka_link import Link
-from woonketen.streams.staged import IN_MEMORY, Staged
-from woonketen.streams.vault import PostgresVault
+from woonketen.streams.kafka.link import Link
+from woonketen.streams.kafka.staged import IN_MEMORY, Staged
+from woonketen.streams.keys.vault import PostgresVault
+from woonketen.streams.log import wire
 
 DAY = date(2026, 3, 1)
 LAST = 1_500

@@ -16,7 +16,7 @@ import pytest
 
 PARENT = """
 import fcntl, os, socket, sys, threading, time
-from woonketen.streams import beside
+from woonketen.streams.drive import beside
 
 if __name__ == "__main__":
     beside.WATCH_SECONDS = float(sys.argv[2])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woonketen.contracts.facts import Record
-from woonketen.streams.wire import NotARecord, decode, encode, place
+from woonketen.streams.log.wire import NotARecord, decode, encode, place
 
 IDS = st.binary(min_size=16, max_size=16)
 
