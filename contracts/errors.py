@@ -30,6 +30,7 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 │   ├── KeyMissing                 a key id with neither key nor tombstone: the vault is incomplete
 │   ├── TryLater                   a server asks to wait; `after` is in seconds
 │   └── OutboxFull                 no room for another event; nothing that was stored is lost
+├── SetAside                    1  something of this resident cannot be read, so nothing more is made of it
 ├── NotYours                    2  other code, policy or indicators made this set of views: rebuild it
 └── Behind                      1  the fresh set has not caught up, so it is not swapped in
 """
@@ -176,6 +177,17 @@ class TryLater(Unreachable):
 
 class OutboxFull(Unreachable):
     pass
+
+
+class SetAside(WoonketenError):
+    """A record of a resident does not open or decode: what it narrows is not known, so nobody is shown anything."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A record of this resident cannot be read, so nothing is shown.", "Look at `woonketen quarantine list`."
+        )
 
 
 class NotYours(WoonketenError):

@@ -202,8 +202,13 @@ class Batch(Protocol):
         """A resident whose rows cannot be computed: nothing is shown, and it stands in the quarantine."""
         ...
 
-    def set_aside(self, seq: int, since: date, error: str) -> None:
-        """A record that does not open or decode."""
+    def set_aside(self, seq: int, since: date, error: str) -> bool:
+        """A record that does not open or decode. One that was discarded in another set is so here from the
+        start; then it gives False."""
+        ...
+
+    def aside(self) -> Mapping[int, bool]:
+        """The numbers of this partition's records that stand in the quarantine, and whether they were discarded."""
         ...
 
     def complexes(self, rows: Mapping[str, Sequence[Any]], as_of: date) -> None:

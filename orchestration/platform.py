@@ -362,7 +362,7 @@ class Platform:
         """Everything that is held about a resident, for that resident. The looks in it are those up to now."""
         who = self._user(user)
         ref, day = resident_of(who), self.open_day()
-        facts, known = self.residents.facts(ref), export.numbers(self._processor, self.parts.keys, ref)
+        facts, known = self.residents.whole(ref), export.numbers(self._processor, self.parts.keys, ref)
         queries.record_look(self._owner, who, "export", [ref], ["facts", "rows", "consents", "warnings", "looks"])
         return {
             "as_of": day - timedelta(days=1),
@@ -412,7 +412,7 @@ class Platform:
         if ref is None:
             queries.record_denial(self._owner, who, "evidence", "not_seen")
             raise ConfigurationError("This user sees no lease of that number.", "Look at `woonketen view corporatie`.")
-        facts, key = self.residents.facts(ref), evidence.signing_key(self.parts.keys)
+        facts, key = self.residents.whole(ref), evidence.signing_key(self.parts.keys)
         queries.record_look(self._owner, who, "evidence", [ref], ["outstanding_cents", "efforts"])
         return evidence.bundle(facts, who.org, lease_id, self.open_day(), key)
 
@@ -433,7 +433,7 @@ class Platform:
         if resident is None:
             return questions.in_general(asked, kinds, self.parts.rulebook.policy)
         ref = self._resident(":".join(resident))
-        return questions.of_resident(asked, kinds, self.residents.world(day), self.residents.facts(ref))
+        return questions.of_resident(asked, kinds, self.residents.world(day), self.residents.whole(ref))
 
     # --- erasure ---
 

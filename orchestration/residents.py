@@ -21,7 +21,7 @@ from woonketen.streams.core.explain import explain, explain_feed
 from woonketen.streams.core.show import shown
 from woonketen.streams.core.world import World, build_world
 from woonketen.streams.door.admission import Settings
-from woonketen.streams.drive.states import EVERYTHING, opened
+from woonketen.streams.drive.states import EVERYTHING, opened, whole
 from woonketen.streams.keys.kek import Keys
 
 
@@ -39,6 +39,13 @@ class Residents:
         facts = [fact for fact in opened(records, self._vault) if isinstance(fact, Fact)]
         return [fact for fact in facts if known_on is None or fact.known <= known_on]
 
+    def whole(self, ref: bytes, known_on: date | None = None) -> list[Fact]:
+        """The same, for what is shown to others or goes out: raises `SetAside` when any of it, whenever it became
+        known, cannot be read. A resident's own acts go by what can be."""
+        partition = partition_of(ref, self._settings.partitions)
+        facts = whole(opened(self._log.of_residents(partition, [ref], EVERYTHING), self._vault))
+        return [fact for fact in facts if known_on is None or fact.known <= known_on]
+
     def world(self, known_on: date) -> World:
         """Organisations and agreements as known on that evening; every partition has them all."""
         records = [each for each in self._log.of_everybody(0, EVERYTHING) if each.day <= known_on]
@@ -49,7 +56,7 @@ class Residents:
         day = known_on + timedelta(days=1)
         org = PLATFORM if user.role == "bewoner" else user.org
         to = recipient(user.role, org, user.worker)
-        known = self.facts(ref, known_on)
+        known = self.whole(ref, known_on)
         facts, gone = effective(known, day), retracted(known, day)
         return explain(facts, warning_id, to, day, self.world(known_on), ref, gone)
 
@@ -59,7 +66,7 @@ class Residents:
         found = [
             row
             for ref in refs
-            for row in shown(self.facts(ref, known_on), ref, day, world).warnings
+            for row in shown(self.whole(ref, known_on), ref, day, world).warnings
             if _is_for(row, user) and (every or row.warn.state in OPEN)
         ]
         found.sort(key=lambda row: (-row.warn.severity, row.warn.opened_on, row.warn.id, row.key))

@@ -195,12 +195,21 @@ class PostgresBatch:
             [self._set, self._partition, ref, since, error, list(orgs)],
         )
 
-    def set_aside(self, seq: int, since: date, error: str) -> None:
-        self._connection.execute(
-            "INSERT INTO gate.quarantine (set, partition, seq, since, reason, error)"
-            " VALUES (%s, %s, %s, %s, 'record', %s) ON CONFLICT DO NOTHING",
-            [self._set, self._partition, seq, since, error],
-        )
+    def set_aside(self, seq: int, since: date, error: str) -> bool:
+        row = self._connection.execute(
+            "INSERT INTO gate.quarantine (set, partition, seq, since, reason, error, discarded, discard_reason)"
+            " SELECT %s, %s, %s, %s, 'record', %s, count(*) > 0, max(q.discard_reason) FROM gate.quarantine q"
+            " WHERE q.partition = %s AND q.seq = %s AND q.discarded ON CONFLICT DO NOTHING RETURNING discarded",
+            [self._set, self._partition, seq, since, error, self._partition, seq],
+        ).fetchone()
+        return row is None or not row[0]
+
+    def aside(self) -> Mapping[int, bool]:
+        rows = self._connection.execute(
+            "SELECT seq, discarded FROM gate.quarantine WHERE set = %s AND partition = %s AND seq IS NOT NULL",
+            [self._set, self._partition],
+        ).fetchall()
+        return dict(rows)
 
     # --- rows about nobody ---
 

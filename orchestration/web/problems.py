@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from woonketen.contracts.errors import ConfigurationError, NotYours, Unreachable, WoonketenError
+from woonketen.contracts.errors import ConfigurationError, NotYours, SetAside, Unreachable, WoonketenError
 from woonketen.projections.portal.session import ForgedRequest, PurposeNeeded, SignInNeeded
 
 log = logging.getLogger("woonketen.web")
@@ -162,7 +162,7 @@ def _forged(request: Request, error: Exception) -> Response:
 def _own(request: Request, error: Exception) -> Response:
     """Ours, with a sentence of ours. What somebody may not see and what is not there give the same answer."""
     assert isinstance(error, WoonketenError)
-    if isinstance(error, Unreachable | NotYours):
+    if isinstance(error, Unreachable | NotYours | SetAside):
         log.warning("unavailable", extra={"trace": trace_of(request), "error": type(error).__name__})
         return answer(request, Problem(503, headers={"Retry-After": "5"}))
     if isinstance(error, ConfigurationError):

@@ -8,12 +8,12 @@ from datetime import date
 from typing import Any
 
 from woonketen.contracts.facts import Fact, Facts, State
-from woonketen.streams.core.effective import COUNTS_WHEN_KNOWN, business_key, effective, retracted
+from woonketen.streams.core.effective import COUNTS_WHEN_KNOWN, business_key, effective, retracted, unfit
 
 
 class Counting:
     """Of one resident. Whatever was given out stays as it is. `gone`: what was taken back, as `retracted(…, None)`;
-    `merged`: whether the resident became another."""
+    `merged`: whether the resident became another; `unfit`: whether a correction cannot be applied."""
 
     def __init__(self, state: State) -> None:
         self._by: dict[str, list[Fact]] = {}
@@ -31,6 +31,7 @@ class Counting:
         if gone.lists != self.gone.lists:
             self.gone = gone
         self.merged = any(fact.type == "subject.merged" for fact in facts)
+        self.unfit = unfit(facts)
         self._known = state.facts
         self._targets = {(fact.original, fact.org) for fact in facts if fact.original is not None}
         self._keys: set[Any] = {business_key(fact) for fact in facts}

@@ -67,6 +67,19 @@ def effective(facts: Iterable[Fact], day: date | None) -> Facts:
     return Facts.grouped(by)
 
 
+def unfit(facts: Iterable[Fact]) -> bool:
+    """Whether a correction that counts does not hold what the contract of its original asks for. `effective` leaves the
+    original then; but a correction may narrow (a consent that ends earlier), so who shows it to others asks this."""
+    corrections, gone, rest = _sorted_out(facts)
+    if not corrections:
+        return False
+    targets = ((fact, (fact.key, fact.org)) for fact in rest)
+    return any(
+        target in corrections and target not in gone and _corrected(fact, corrections[target]) is None
+        for fact, target in targets
+    )
+
+
 def retracted(facts: Iterable[Fact], day: date | None) -> Facts:
     """What was taken back and is gone: business facts of which every event was retracted, as they were last told.
 

@@ -11,11 +11,13 @@ from datetime import date
 
 import msgspec
 
+from woonketen.contracts.errors import SetAside
 from woonketen.contracts.facts import Fact, State
 from woonketen.contracts.ports import Shown
 from woonketen.streams.core.conclusions import Conclusion
 from woonketen.streams.core.counting import Counting
 from woonketen.streams.core.desk import Desk
+from woonketen.streams.core.effective import unfit
 from woonketen.streams.core.fold import fold
 from woonketen.streams.core.judge import Vigil
 from woonketen.streams.core.show import shown, shown_of
@@ -101,12 +103,16 @@ def _settle(state: State, counting: Counting, vigil: Vigil, closing: Closing) ->
 
 def present(state: State, day: date, world: World, judge_on: date | None = None, desk: Desk | None = None) -> Shown:
     """All that is shown of the resident on the day that is open, and when that can change by itself. `desk`: what lies
-    there of this state."""
+    there of this state. Raises `SetAside` where a correction cannot be applied: it may be one that narrows."""
     if desk is None:
+        if unfit(state.facts.values()):
+            raise SetAside
         if any(fact.type == "subject.merged" for fact in state.facts.values()):
             return Shown(ref=state.ref)
         return shown(state.facts.values(), state.ref, day, world, judge_on)
     counting = desk.counted(state, day, world)
+    if counting.unfit:
+        raise SetAside
     if counting.merged:
         return Shown(ref=state.ref)
     return shown_of(desk.facts(counting), counting.gone, state.ref, day, world, judge_on, desk.shelf)

@@ -11,7 +11,7 @@ import psycopg
 from woonketen.contracts import catalogue
 from woonketen.contracts.facts import Record, Sealed, event_key
 from woonketen.contracts.ports import LogWriter, Vault
-from woonketen.contracts.records import fact_draft, pack, warning_class
+from woonketen.contracts.records import PLATFORM, fact_draft, pack, warning_class
 from woonketen.streams.door.admit import CORRECTIONS
 from woonketen.streams.postgres.errors import told
 
@@ -34,15 +34,20 @@ def reseal(
     to_ref: bytes,
     day: date,
     partitions: int,
+    *,
+    unread: int = 0,
 ) -> Sequence[Record]:
     """Appends the facts once more, sealed for `to_ref` with `day` (the merge's), in the caller's transaction. Source
     and id stay, so who folds them twice counts them once. Until the step has applied them, the rows of `to_ref` may not
     be shown: among them may be what narrows.
 
+    `unread`: so many cannot be read. In the place of each comes an empty record, which is set aside and withholds
+    `to_ref` until a steward has discarded it.
+
     A fact that arrives for an absorbed resident later (another reseal may be on its way) is passed on in the same way.
     """
     kept = [sealed for sealed in facts if sealed.type not in STAYS]
-    if not kept:
+    if not kept and not unread:
         return []
     types = {event_key(sealed.source, sealed.id): sealed.type for sealed in kept}
     scopes = [(to_ref, sealed.org, retention_class(sealed, types)) for sealed in kept]
@@ -51,6 +56,9 @@ def reseal(
         fact_draft(pack(sealed), to_ref, kids[scope], day, partitions)
         for sealed, scope in zip(kept, scopes, strict=True)
     ]
+    if unread:
+        scope = (to_ref, PLATFORM, "platform")
+        drafts += [fact_draft(b"", to_ref, vault.mint([scope])[scope], day, partitions)] * unread
     records = log.append(drafts)
     with told():
         mark_restricting(connection, to_ref, records[-1])

@@ -11,7 +11,7 @@ from woonketen.streams.core.step import SOON, present
 from woonketen.streams.drive.course import Parts, ahead_of, read_course
 from woonketen.streams.drive.reading import Stretch, read_stretch
 from woonketen.streams.drive.states import States, opened
-from woonketen.streams.drive.turn import CHUNK, chunks, place
+from woonketen.streams.drive.turn import CHUNK, chunks, hidden, place
 from woonketen.streams.drive.worker import LARGEST, show_complexes
 
 
@@ -30,17 +30,18 @@ def follow(parts: Parts, partition: int, upto: int) -> int:
 
 
 def _follow(parts: Parts, partition: int, batch: Batch, records: Sequence[Record]) -> None:
-    everybody = parts.everybody()
+    everybody, aside = parts.everybody(), batch.aside()
     before = parts.log.of_everybody(partition, batch.after)
     everybody.add(fact for fact in opened(before, parts.vault) if isinstance(fact, Fact))
     prints = batch.fingerprint or b""
-    stretch = read_stretch(records, opened(records, parts.vault), everybody, batch.closed, prints[:16])
+    stretch = read_stretch(records, opened(records, parts.vault, aside), everybody, batch.closed, prints[:16])
     for seq, day, error in stretch.broken:
         batch.set_aside(seq, day, error)
     rows = rows_print(stretch.world, stretch.open_day)
     refs = {*stretch.arrivals, *stretch.own, *ahead_of(parts, partition, stretch.upto, stretch.closed)}
     due = batch.kept() if rows != prints[16:] else batch.due(stretch.closed) if stretch.closings else {}
     states = States(parts.log, parts.vault, partition, cached=0)
+    states.aside = aside
     for chunk in chunks(sorted({*refs, *due}), CHUNK):
         kept = batch.kept(chunk)
         _show_anew(batch, states, chunk, kept, stretch)
@@ -52,6 +53,9 @@ def _show_anew(
 ) -> None:
     shown = []
     for ref, state in states.load(refs, stretch.upto, stretch.closed).items():
+        if ref in states.unread:
+            shown.append(hidden(ref))
+            continue
         try:
             shown.append(present(state, stretch.open_day, stretch.world, SOON))
         except MemoryError:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import psycopg
 
-from woonketen.contracts.facts import Fact, Sealed
+from woonketen.contracts.facts import Fact, Record, Sealed
 from woonketen.contracts.ports import Batch, LogReader, LogWriter, Vault
-from woonketen.contracts.records import open_records, unpack
+from woonketen.contracts.records import header_of, unpack
 from woonketen.streams.core.conclusions import Conclusion
 from woonketen.streams.door.reseal import merged_into, reseal
-from woonketen.streams.drive.states import EVERYTHING
+from woonketen.streams.drive.states import EVERYTHING, Broken, Unreadable, open_one
 
 
 def merges(arrivals: Mapping[bytes, list[tuple[int, Fact]]]) -> dict[bytes, date]:
@@ -46,7 +46,25 @@ def absorb(
         into = merged_into(connection, ref)
         if into is None:
             continue
-        records = log.of_residents(partition, [ref], EVERYTHING)
-        facts = [unpack(clear) for _, clear in open_records(records, vault) if clear is not None]
-        reseal(connection, vault, writer, [*facts, *late.get(ref, ())], into, day, partitions)
+        facts, broken = _readable(log.of_residents(partition, [ref], EVERYTHING), vault)
+        reseal(connection, vault, writer, [*facts, *late.get(ref, ())], into, day, partitions, unread=len(broken))
+        for seq, since, error in broken:
+            batch.set_aside(seq, since, error)
         batch.follow(ref, into)
+
+
+def _readable(records: Sequence[Record], vault: Vault) -> tuple[list[Sealed], list[Broken]]:
+    """What can be read, and what cannot: that withholds this resident, so it does so with the other."""
+    ciphers = vault.ciphers({record.kid for record in records if record.kid is not None})
+    facts: list[Sealed] = []
+    broken: list[Broken] = []
+    for record in records:
+        cipher = ciphers[record.kid] if record.kid is not None else None
+        if cipher is None:
+            continue
+        fact = open_one(record, ciphers)
+        if isinstance(fact, Unreadable):
+            broken.append((record.seq, record.day, fact.error))
+        else:
+            facts.append(unpack(cipher.open(record.sealed, header_of(record))))
+    return facts, broken

@@ -11,14 +11,15 @@ from woonketen.streams.core.conclusions import is_own
 from woonketen.streams.core.everybody import Everybody
 from woonketen.streams.core.step import Closing
 from woonketen.streams.core.world import World
-from woonketen.streams.drive.states import Unreadable
+from woonketen.streams.drive.states import Broken, Unreadable
 
 
 @dataclass
 class Stretch:
     """`arrivals`: per resident `(i, fact)`, where i counts the closes before it. `own`: residents for whom nothing came
     but what was concluded here, and is folded and shown already. `open_day` is the day after the last close; `world` as
-    known at the end; `judged`: its fingerprint at the last close; `changed`: whether anything about everybody came."""
+    known at the end; `judged`: its fingerprint at the last close; `changed`: whether anything about everybody came;
+    `broken`: what cannot be read, `unread` of whom that is. They stand among the arrivals too."""
 
     world: World
     open_day: date
@@ -27,7 +28,8 @@ class Stretch:
     arrivals: dict[bytes, list[tuple[int, Fact]]] = field(default_factory=dict)
     own: dict[bytes, list[Fact]] = field(default_factory=dict)
     closings: list[Closing] = field(default_factory=list)
-    broken: list[tuple[int, date, str]] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    unread: set[bytes] = field(default_factory=set)
     changed: bool = False
 
     @property
@@ -50,6 +52,9 @@ def read_stretch(
     for record, fact in zip(records, facts, strict=True):
         if isinstance(fact, Unreadable):
             stretch.broken.append((record.seq, record.day, fact.error))
+            if record.ref is not None:
+                stretch.unread.add(record.ref)
+                stretch.arrivals.setdefault(record.ref, [])
         elif record.kind == "day_closed":
             everybody.add(fresh)
             fresh = []

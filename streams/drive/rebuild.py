@@ -30,7 +30,7 @@ from woonketen.streams.core.step import SOON, evenings, present
 from woonketen.streams.drive.beside import collected_rarely, make_pool
 from woonketen.streams.drive.course import Course, Parts, ahead_of, read_course
 from woonketen.streams.drive.states import Unreadable, opened
-from woonketen.streams.drive.turn import place, stop_the_line
+from woonketen.streams.drive.turn import hidden, place, stop_the_line
 
 GATHERED = 10_000
 """Records in memory at once: their keys are fetched with one question."""
@@ -156,12 +156,17 @@ class _Filling:
         shown: list[Shown] = []
         for ref, records in whole:
             told = [(record, next(facts)) for record in records]
-            for record, fact in told:
-                if isinstance(fact, Unreadable):
-                    self._batch.set_aside(record.seq, record.day, fact.error)
-                    self.done += Filled(broken=1)
+            counts = [
+                self._batch.set_aside(record.seq, record.day, fact.error)
+                for record, fact in told
+                if isinstance(fact, Unreadable)
+            ]
+            self.done += Filled(broken=len(counts))
             known = [(record, fact) for record, fact in told if isinstance(fact, Fact)]
             self.done += Filled(facts=len(known), residents=1)
+            if any(counts):
+                shown.append(hidden(ref))  # among what cannot be read may be what narrows
+                continue
             try:
                 if self._verify and len(known) == len(told):
                     self.done += Filled(judged=1, differences=_replay(ref, known, self._course))

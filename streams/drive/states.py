@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 import msgspec
 
-from woonketen.contracts.errors import Refusal, WrongKey
+from woonketen.contracts.errors import Refusal, SetAside, WrongKey
 from woonketen.contracts.facts import Fact, Record, State
 from woonketen.contracts.ports import Cipher, LogReader, Vault
 from woonketen.contracts.records import header_of
 from woonketen.streams.core.conclusions import is_own
 from woonketen.streams.core.desk import Desk
+from woonketen.streams.core.effective import unfit
 from woonketen.streams.core.fold import empty, fold, open_record
 
 EVERYTHING = 2**62
@@ -22,22 +24,38 @@ CACHED_FACTS = 150_000
 """About 320 MB, with what lies on the desks."""
 
 
+Broken = tuple[int, date, str]
+"""Number, day and kind of error of a record that cannot be read."""
+NOTHING: Mapping[int, bool] = MappingProxyType({})
+
+
 class Unreadable(msgspec.Struct, frozen=True):
     """In the place of a fact: the record does not open, or does not decode. `error` names the kind of error only."""
 
     error: str
 
 
-def opened(records: Sequence[Record], vault: Vault) -> list[Fact | Unreadable | None]:
+Told = Fact | Unreadable | None
+
+ASIDE = Unreadable("aside")
+"""Stands in the quarantine, and is not tried again before somebody asks for it: opening it may end the process."""
+
+
+def opened(records: Sequence[Record], vault: Vault, aside: Mapping[int, bool] = NOTHING) -> list[Told]:
     """The fact in each record; None where the key was destroyed (it reads as erased), and for the close of a day.
 
-    Raises `KeyMissing` and `Unreachable` as the vault does: *unknown* is never taken for *erased*.
+    `aside`: of this partition, what stands in the quarantine by number, and whether it was discarded: that reads as
+    erased. Raises `KeyMissing` and `Unreachable` as the vault does: *unknown* is never taken for *erased*.
     """
     ciphers = vault.ciphers({record.kid for record in records if record.kid is not None})
-    return [open_one(record, ciphers) for record in records]
+    if not aside:
+        return [open_one(record, ciphers) for record in records]
+    return [
+        open_one(record, ciphers) if record.seq not in aside else _aside(record, ciphers, aside) for record in records
+    ]
 
 
-def open_one(record: Record, ciphers: Mapping[bytes, Cipher | None]) -> Fact | Unreadable | None:
+def open_one(record: Record, ciphers: Mapping[bytes, Cipher | None]) -> Told:
     if record.kid is None:
         return None
     cipher = ciphers[record.kid]
@@ -49,19 +67,42 @@ def open_one(record: Record, ciphers: Mapping[bytes, Cipher | None]) -> Fact | U
         return Unreadable(type(error).__name__)
 
 
+def _aside(record: Record, ciphers: Mapping[bytes, Cipher | None], aside: Mapping[int, bool]) -> Unreadable | None:
+    gone = aside[record.seq] or record.kid is None or ciphers[record.kid] is None
+    return None if gone else ASIDE
+
+
+def whole(told: Iterable[Told]) -> list[Fact]:
+    """A resident's facts. Raises `SetAside` when any of them cannot be read."""
+    facts = []
+    for each in told:
+        if isinstance(each, Unreadable):
+            raise SetAside
+        if each is not None:
+            facts.append(each)
+    if unfit(facts):
+        raise SetAside
+    return facts
+
+
 class States:
-    """The residents of one partition as they are after its last applied record."""
+    """The residents of one partition as they are after its last applied record. `aside`: see `opened`; `unread`: of
+    whom a record could not be read when they were loaded, with its number, its day and the kind of error."""
 
     def __init__(self, log: LogReader, vault: Vault, partition: int, cached: int = CACHED_FACTS) -> None:
         self._log, self._vault, self._partition = log, vault, partition
         self._cached = cached
         self._facts = 0
         self._states: OrderedDict[bytes, tuple[State, Desk]] = OrderedDict()
+        self.aside: Mapping[int, bool] = NOTHING
+        self.unread: dict[bytes, list[Broken]] = {}
 
     def load(self, refs: Iterable[bytes], upto: int, closed: date) -> dict[bytes, State]:
         """As of the last applied record `upto`, `closed` being the last close before it: with what was concluded at the
-        closes up to then, which lies anywhere behind. What does not open is left out here; its own arrival tells."""
+        closes up to then, which lies anywhere behind. What does not open is left out, and the resident
+        stands in `unread`."""
         found, missing = {}, []
+        self.unread = {}
         for ref in refs:
             kept = self._states.get(ref)
             if kept is None:
@@ -78,7 +119,9 @@ class States:
         told = self._log.of_residents(self._partition, refs, EVERYTHING)
         records = [record for record in told if record.seq <= upto or record.day <= closed]
         found: dict[bytes, list[Fact]] = {}
-        for record, fact in zip(records, opened(records, self._vault), strict=True):
+        for record, fact in zip(records, opened(records, self._vault, self.aside), strict=True):
+            if isinstance(fact, Unreadable) and record.ref is not None and record.seq <= upto:
+                self.unread.setdefault(record.ref, []).append((record.seq, record.day, fact.error))
             counts = isinstance(fact, Fact) and (record.seq <= upto or is_own(fact, record.day))
             if counts and record.ref is not None:
                 found.setdefault(record.ref, []).append(fact)  # type: ignore[arg-type]

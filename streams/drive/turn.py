@@ -83,8 +83,11 @@ class Turn:
         kept = {ref: due[ref] for ref in refs if ref in due}
         kept |= self._batch.kept([ref for ref in refs if ref not in due])
         states = self._states.load(refs, self._batch.after, self._batch.closed or date.min)
+        unread = self._unread(refs)
         stepped = []
         for ref in refs:
+            if ref in unread:
+                continue
             try:
                 desk = self._states.desk(ref)
                 stepped.append(step_resident(states[ref], self._stretch, kept.get(ref, Kept()), self._everybody, desk))
@@ -101,6 +104,17 @@ class Turn:
                 if each.shown is None and each.judge_on != kept[each.state.ref].judge_on
             }
         )
+
+    def _unread(self, refs: Sequence[bytes]) -> set[bytes]:
+        """Of whom a record cannot be read: among them may be what narrows, so nothing of them is judged or shown."""
+        unread = self._stretch.unread.intersection(refs) | self._states.unread.keys()
+        for ref in unread:
+            for seq, day, error in self._states.unread.get(ref, ()):
+                self._batch.set_aside(seq, day, error)
+            self._states.drop(ref)
+        if unread:
+            self._batch.show([hidden(ref) for ref in sorted(unread)], self._batch.kept(unread))
+        return unread
 
     def _conclude(self, stepped: Sequence[Stepped]) -> None:
         concluded = [conclusion for each in stepped for conclusion in each.conclusions]
@@ -119,6 +133,11 @@ class Turn:
         arrived = [fact for _, fact in self._stretch.arrivals.get(state.ref, ())]
         orgs = sorted({fact.org for fact in (*state.facts.values(), *arrived)})
         self._batch.withhold(state.ref, self._stretch.open_day, place(error), orgs)
+
+
+def hidden(ref: bytes) -> Shown:
+    """Nothing of a resident; tried again at every close."""
+    return Shown(ref=ref, judge_on=date.min, show_on=date.min)
 
 
 def with_keys(

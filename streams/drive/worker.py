@@ -136,7 +136,7 @@ class Worker:
                 self._forget()
                 records = self._log.read(partition, batch.after, LARGEST)
                 if records:
-                    facts = opened(records, self._vault)
+                    facts = opened(records, self._vault, line.states.aside)
                     judged = (batch.fingerprint or b"")[:PRINT]
                     stretch = read_stretch(records, facts, line.everybody, batch.closed, judged)
                     for seq, day, error in stretch.broken:
@@ -186,6 +186,7 @@ class Worker:
             everybody.add(fact for fact in opened(records, self._vault) if isinstance(fact, Fact))
             line = Line(batch.after, everybody, States(self._log, self._vault, partition))
             self._lines[partition] = line
+        line.states.aside = batch.aside()
         return line
 
     def _step(self, partition: int, batch: Batch, line: Line, stretch: Stretch) -> None:

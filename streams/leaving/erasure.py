@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from woonketen.contracts.facts import Event, Fact
+from woonketen.contracts.facts import Event, Fact, Record
 from woonketen.contracts.ports import LogReader
 from woonketen.contracts.records import PLATFORM, partition_of
 from woonketen.streams.door.parking import open_parked
@@ -64,13 +64,14 @@ def find(
     living = vault.living(refs)
     own = {kid for kid, (_, whose) in living.items() if whose == org} | (set(kids) & living.keys())
     told: list[tuple[Any, Fact]] = []
+    unread: list[Record] = []
     for ref in refs:
         records = log.of_residents(partition_of(ref, partitions), [ref], EVERYTHING)
-        told += [
-            (record, fact)
-            for record, fact in zip(records, opened(records, vault), strict=True)
-            if isinstance(fact, Fact)
-        ]
+        for record, fact in zip(records, opened(records, vault), strict=True):
+            if isinstance(fact, Fact):
+                told.append((record, fact))
+            elif fact is not None:
+                unread.append(record)
     mine = [fact for _, fact in told if fact.org == org]
     whole = bool(refs) and all(whose in (org, PLATFORM) for _, whose in living.values())
     gone = set(living) if whole else own | _resting_on({fact.id for fact in mine}, [fact for _, fact in told])
@@ -82,7 +83,7 @@ def find(
         sivs,
         sorted(gone),
         sorted({*(fact.key for fact in mine), *(key for key, _ in waiting)}),
-        [(record.partition, record.seq) for record, fact in told if fact.kid in gone],
+        [(each.partition, each.seq) for each in (*(record for record, _ in told), *unread) if each.kid in gone],
         whole,
         [*(fact.data.signal_id for fact in signalled), *(signal for _, signal in waiting if signal)],
     )

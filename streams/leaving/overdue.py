@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from woonketen.contracts.errors import WrongKey
 from woonketen.contracts.facts import Fact, Record, event_key
 from woonketen.contracts.payloads.platform import DataExpired
 from woonketen.contracts.ports import LogReader
@@ -46,10 +47,12 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """`refs`: the resident's reference, then those that were merged into it."""
+    """`refs`: the resident's reference, then those that were merged into it. `unread`: whether a record does not open
+    or decode; one that does not open is not in `told`."""
 
     refs: tuple[bytes, ...]
     told: Sequence[Told]
+    unread: bool = False
 
     @property
     def facts(self) -> list[Fact]:
@@ -118,6 +121,7 @@ def persons(
     for start in range(0, len(wanted), CHUNK):
         chunk = wanted[start : start + CHUNK]
         by: dict[int, list[bytes]] = {}
+        unread = set[bytes]()
         for ref in (ref for refs in chunk for ref in refs):
             by.setdefault(partition_of(ref, partitions), []).append(ref)
         found: dict[bytes, list[Told]] = {}
@@ -128,18 +132,26 @@ def persons(
                 cipher = ciphers[record.kid] if record.kid is not None else None
                 if cipher is not None and record.ref is not None:
                     fact = open_one(record, ciphers)
-                    clear = cipher.open(record.sealed, header_of(record))
+                    if not isinstance(fact, Fact):
+                        unread.add(record.ref)
+                    try:
+                        clear = cipher.open(record.sealed, header_of(record))
+                    except WrongKey:
+                        continue
                     found.setdefault(record.ref, []).append(
                         Told(record, clear, fact if isinstance(fact, Fact) else None)
                     )
         for refs in chunk:
-            yield Person(refs, [each for ref in refs for each in found.get(ref, ())])
+            yield Person(refs, [each for ref in refs for each in found.get(ref, ())], not unread.isdisjoint(refs))
 
 
 def overdue(
     person: Person, terms: Terms, kinds: Mapping[str, str], on: date, keys: Keys, holds: Collection[Hold]
 ) -> tuple[list[Item], Counter[str]]:
-    """What has to be gone on that day, and per controller how many more facts a hold keeps."""
+    """What has to be gone on that day, and per controller how many more facts a hold keeps. Of whom a record
+    cannot be read nothing has to: what begins a term anew may stand in it. A steward sees it in the quarantine."""
+    if person.unread:
+        return [], Counter()
     found: dict[bytes, Item] = {}
     held: dict[bytes, str] = {}
     ends = endings(person.facts, terms, kinds)

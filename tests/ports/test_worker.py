@@ -302,15 +302,14 @@ class TestSetAside:
         here.owner.execute(f"UPDATE log.record SET sealed = substr(sealed, 1, 20) {at}", where)
         here.run()
         coach = here.user("coach", COACH, worker="W-1")
-        assert len(here.see(coach)) == 1
+        assert here.see(coach) == [], "what it narrows is not known"
         quarantine = Quarantine(PostgresViews(here.worker._connection, here.source.code), here.worker._log,
                                 here.worker._vault, here.worker)  # fmt: skip
         assert [(each["what"], each["error"]) for each in quarantine.list()] == [("record", "WrongKey")]
         assert quarantine.replay("all") == {"replayed": 0, "failed": 1}
-        before = here.see(coach)[0]["plan_actions"]
         here.owner.execute(f"UPDATE log.record SET sealed = %b {at}", [broken[2], *where])
         assert quarantine.replay("all") == {"replayed": 1, "failed": 0}
-        assert (before, len(here.see(coach)[0]["plan_actions"])) == ([], 1)
+        assert [len(row["plan_actions"]) for row in here.see(coach)] == [1]
 
     def test_too_many_stop_the_line_and_nothing_is_lost(self, here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
         for n in range(1, 8):
