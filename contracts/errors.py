@@ -22,6 +22,7 @@ WoonketenError                 70  a message and how to mend it; never a value, 
 │   ├── FiguresError               the catalogue of policy tables does not load
 │   ├── RetentionError             the retention file does not load
 │   ├── WrongKey                   the key file does not open what is stored
+│   ├── Held                       a legal hold keeps what should go
 │   ├── NewerSchema                the database was made by a newer program
 │   ├── NotLetIn                   a server does not accept the user, password or key
 │   ├── OutboxBusy                 another process has the outbox open
@@ -142,6 +143,10 @@ class RetentionError(ConfigurationError):
 
 
 class WrongKey(ConfigurationError):
+    pass
+
+
+class Held(ConfigurationError):
     pass
 
 

@@ -11,6 +11,7 @@ from woonketen.contracts.errors import ConfigurationError
 from woonketen.contracts.payloads.enrolment import SubjectErased
 from woonketen.contracts.records import PLATFORM
 from woonketen.orchestration.expiring import Expiring
+from woonketen.orchestration.holds import Holds
 from woonketen.orchestration.wiring import Parts
 from woonketen.projections import forgetting
 from woonketen.streams.core.show.schuldhulp import contact_handle
@@ -19,6 +20,7 @@ from woonketen.streams.door.standing import Seals
 from woonketen.streams.keys import erasures
 from woonketen.streams.keys.ledger import ERASURE, Entry, Writer, of_org, whose
 from woonketen.streams.leaving import erasure
+from woonketen.streams.leaving.ending import activity_of
 from woonketen.streams.log.postgres import PostgresLog
 
 
@@ -30,7 +32,7 @@ class Done(msgspec.Struct, frozen=True):
 
 def erase(parts: Parts, admission: Admission, org: str, subject: str, reason: str) -> Done:
     """What `org` told about the resident whom it calls `subject`. Again is nothing. Raises `ConfigurationError` for
-    whom it never told about."""
+    whom it never told about, and `Held` when a legal hold keeps any of it: then nothing is done."""
     keys = parts.keys
     who = whose(keys, org, subject)
     entry = Entry(
@@ -96,6 +98,10 @@ def _erase(
             doomed = erasure.find(connection, seals, vault, log, org, is_meant, siv, known)
             if ledger is not None and doomed.nothing:
                 raise _Nothing
+            if ledger is not None:
+                kinds = {each.org: each.kind for each in admission.organisations()}
+                terms = parts.rulebook.terms
+                Holds(connection, admission).refuse_held(doomed, lambda fact: activity_of(fact, terms, kinds))
             destroyed = vault.destroy_keys({*doomed.kids, *known}, sitting.open_day)
             rows = erasure.forget(connection, parts.keys, doomed, sitting.open_day)
             contacts = [contact_handle(signal, parts.keys.minted) for signal in doomed.signals]

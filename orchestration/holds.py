@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import psycopg
 
-from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.errors import ConfigurationError, Held
+from woonketen.contracts.facts import Fact
 from woonketen.projections.database import told
 from woonketen.projections.people import User
 from woonketen.streams.door.admission import Admission
-from woonketen.streams.leaving.overdue import Hold
+from woonketen.streams.leaving.erasure import Doomed
+from woonketen.streams.leaving.overdue import Hold, hold_on
 
 
 class Holds:
@@ -75,11 +78,31 @@ class Holds:
         """On the day of the list, and still today: a hold that was set since holds too."""
         with told():
             rows = self._connection.execute(
-                "SELECT h.org, coalesce(m.into_ref, h.ref), h.activity FROM gate.hold h"
-                " LEFT JOIN admission.merged m ON m.ref = h.ref WHERE h.ended_on IS NULL AND h.until >= %s",
+                "SELECT h.org, coalesce(m.into_ref, h.ref), h.activity, h.id FROM gate.hold h"
+                " LEFT JOIN admission.merged m ON m.ref = h.ref WHERE h.ended_on IS NULL AND h.until >= %s ORDER BY h.id",
                 [min(on, self._open_day())],
             ).fetchall()
-        return [Hold(org, None if ref is None else bytes(ref), activity) for org, ref, activity in rows]
+        return [Hold(org, None if ref is None else bytes(ref), activity, n) for org, ref, activity, n in rows]
+
+    def refuse_held(self, doomed: Doomed, activity: Callable[[Fact], str]) -> None:
+        """Raises `Held` when an erasure would take what a hold keeps (AVG art. 17 lid 3 onder e, art. 18)."""
+        found = hold_on(doomed, activity, self.on(self._open_day()))
+        if found is None:
+            return
+        with told():
+            row = self._connection.execute(
+                "SELECT h.reason, h.since, h.until, coalesce(v.org, 'an organisation that has left') FROM gate.hold h"
+                " LEFT JOIN gate.viewer v ON v.rolname = h.set_by WHERE h.id = %s",
+                [found.number],
+            ).fetchone()
+        assert row is not None
+        reason, since, until, by = row
+        raise Held(
+            f"Legal hold {found.number} of {found.org} ({reason}) keeps this since {since}, until {until}; a steward of"
+            f" {by} set it. Nothing was erased.",
+            f"What was asked stays open: tell who asked. `woonketen retention hold end {found.number} --as STEWARD` lifts"
+            " the hold; then erase.",
+        )
 
     def refuse_stranger(self, user: User, org: str) -> None:
         """A steward of the controller; where it has none, one of a municipality."""

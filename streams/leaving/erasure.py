@@ -28,7 +28,8 @@ class Doomed(msgspec.Struct, frozen=True):
     """`refs`: the resident and whoever was merged into it; `kids`: the living keys that go; `events`: keys of the
     organisation's events; `records`: (partition, seq) of what reads as erased afterwards; `whole`: no other
     organisation has told anything, so that nothing of the resident stays; `signals`: ids of what was signalled, also of
-    what waits: contact data lie under them."""
+    what waits: contact data lie under them; `facts`: what goes, as far as it can be read, `unread`: whether some cannot.
+    """
 
     org: str
     refs: Sequence[bytes]
@@ -38,6 +39,8 @@ class Doomed(msgspec.Struct, frozen=True):
     records: Sequence[tuple[int, int]]
     whole: bool
     signals: Sequence[str] = ()
+    facts: Sequence[Fact] = ()
+    unread: bool = False
 
     @property
     def nothing(self) -> bool:
@@ -86,6 +89,8 @@ def find(
         [(each.partition, each.seq) for each in (*(record for record, _ in told), *unread) if each.kid in gone],
         whole,
         [*(fact.data.signal_id for fact in signalled), *(signal for _, signal in waiting if signal)],
+        [fact for _, fact in told if fact.kid in gone],
+        any(each.kid in gone for each in unread),
     )
 
 

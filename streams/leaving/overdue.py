@@ -74,6 +74,22 @@ class Hold(msgspec.Struct, frozen=True):
     org: str
     ref: bytes | None
     activity: str | None
+    number: int = 0
+
+
+def hold_on(doomed: Doomed, activity: Callable[[Fact], str], holds: Collection[Hold]) -> Hold | None:
+    """The first hold that keeps any of what an erasure would take. `activity`: of a fact. What cannot be read falls
+    under every activity of the organisation."""
+    told = {(fact.org, activity(fact)) for fact in doomed.facts}
+    orgs = {doomed.org, *(org for org, _ in told)}
+    for hold in holds:
+        if hold.ref is not None:
+            keeps = hold.org in orgs and hold.ref in doomed.refs
+        else:
+            keeps = (hold.org, hold.activity) in told or (doomed.unread and hold.org in orgs)
+        if keeps:
+            return hold
+    return None
 
 
 class Ended(msgspec.Struct, frozen=True):

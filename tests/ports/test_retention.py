@@ -143,6 +143,50 @@ def test_a_legal_hold_keeps_it(town: Archive) -> None:
     assert f"lease.started {OLD}" not in ids(town, 1)
 
 
+@pytest.mark.parametrize("about", ["--subject", "--activity"])
+def test_a_legal_hold_stops_an_erasure_and_what_was_asked_stays_due(town: Archive, about: str) -> None:
+    city = subject(b.GEMEENTE, 1)
+    erase = ("erase", "--org", b.GEMEENTE, "--subject", city, "--reason", "objection_upheld")
+    town("object", "--as", "bewoner-1", "--purpose", "warnings")
+    (asked,) = [
+        each for each in town("requests", "list", "--as", "bewoner-1", "--json").rows if each["kind"] == "objection"
+    ]
+    town("run", "--until-idle")
+    town("retention", "hold", "add", "--org", b.GEMEENTE, about, city if about == "--subject" else "coordination",
+         "--reason", "court_case", "--until", "2026-12-31", "--as", "steward-gi")  # fmt: skip
+    before = standing(town)
+    refused = town(*erase, code=2).err
+    for told_so in (f"of {b.GEMEENTE} (court_case)", "until 2026-12-31", f"a steward of {b.GEMEENTE}", "hold end 1"):
+        assert told_so in refused
+    assert city not in refused
+    assert standing(town) == before, "nothing half done"
+    assert asked in town("requests", "list", "--as", "bewoner-1", "--json").rows
+    assert asked["state"] == "open"
+    # Of another controller, or another resident: not about them.
+    assert town(
+        "erase", "--org", b.COACH, "--subject", subject(b.COACH, 1), "--reason", "wrong_person", "--json"
+    ).object
+    if about == "--subject":
+        other = town(
+            "erase", "--org", b.GEMEENTE, "--subject", subject(b.GEMEENTE, 2), "--reason", "unlawful", "--json"
+        )
+        assert other.object["keys_destroyed"] > 0
+    town("retention", "hold", "end", "1", "--as", "steward-gi")
+    assert town(*erase, "--json").object["keys_destroyed"] > 0
+    assert town("erase", *erase[1:], "--json").object["keys_destroyed"] == 0
+
+
+def standing(town: Archive) -> tuple[Any, ...]:
+    """The ledger, and how much there is of everything that an erasure takes."""
+    with town.sql() as connection:
+        counts = [
+            connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]
+            for table in ("admission.pseudonym", "admission.seen", "gate.request", "vault.proof", "log.record",
+                          "set_1.bewoner", "vault.key WHERE destroyed_on IS NULL")
+        ]  # fmt: skip
+    return town.settings.ledger_file.read_bytes(), counts
+
+
 def test_a_hold_that_comes_after_the_approval_holds_too(town: Archive) -> None:
     listed = town.listed(b.CORPORATIE)
     town.run_killed(listed, "steward-ow", "committed")
