@@ -38,6 +38,9 @@ CLASSES = frozenset(CLASS_OF.values())
 
 LOOKS = "looks"
 """The one category that is not on the log: who looked at whom."""
+SLEEPING = "sleeping"
+"""No category either: after so long without a word from anybody a resident who runs on is put to a steward. Nothing
+goes by it. It is counted from `last_told`, and from nothing else."""
 OWN = ("consent", "link", "warnings", LOOKS)
 """What the platform itself keeps about residents; a file without a term for it does not load."""
 ACTIVITIES = (*get_args(lists.Activity), "accountability")
@@ -51,6 +54,7 @@ STARTS = (
     "flag_cleared",
     "warning_closed",
     "recorded",
+    "last_told",
 )
 EVERYBODY, PLATFORM_KIND, PLATFORM = "*", "platform", "woonketen"
 COLUMNS = ["controller", "activity", "basis", "categories", "months", "from", "article"]
@@ -148,10 +152,12 @@ def _faults(row: Mapping[str, str]) -> Iterator[str]:
     if not categories:
         yield "no category"
     for category in categories:
-        if category != LOOKS and category not in CLASS_OF:
+        if category not in (LOOKS, SLEEPING) and category not in CLASS_OF:
             yield "unknown category"
         elif (category == LOOKS) != (row["activity"] == "accountability"):
             yield f"{LOOKS} and the activity accountability belong together"
+        elif (category == SLEEPING) != (row["from"] == "last_told"):
+            yield f"{SLEEPING} and last_told belong together"
     if len(set(categories)) != len(categories):
         yield "a category twice"
     if not row["months"]:

@@ -51,6 +51,7 @@ _STARTS = {
     "flag_cleared": "de vlag is gewist",
     "warning_closed": "de waarschuwing is gesloten",
     "recorded": "het is vastgelegd",
+    "last_told": "iemand voor het laatst iets meldde",
 }
 
 RISKS: tuple[tuple[str, str, str], ...] = (

@@ -29,7 +29,7 @@ from woonketen.streams.door.admission import Admission
 from woonketen.streams.keys import erasures, ledger
 from woonketen.streams.keys.ledger import Entry, Writer, of_org
 from woonketen.streams.leaving import overdue
-from woonketen.streams.leaving.ending import activity_of
+from woonketen.streams.leaving.ending import activity_of, sleeping
 from woonketen.streams.leaving.overdue import Item, Person, Told
 from woonketen.streams.log.postgres import PostgresLog
 
@@ -84,6 +84,19 @@ class Expiring:
         if found.looks:
             rows.append(self._looks_row(found))
         return rows
+
+    def sleeping(self, on: date | None = None) -> list[dict[str, Any]]:
+        """Per controller how many residents run on while nobody has told anything for its term, and since when the
+        longest of them. Nobody is in it; a steward asks the controller, whose close makes them due."""
+        kinds, partitions = self._kinds(), self._admission.settings().partitions
+        found: dict[str, list[date]] = {}
+        for person in overdue.persons(self._log, self._parts.vault, partitions, overdue.everybody(self._connection)):
+            for org, last in sleeping(person.facts, self._terms, kinds, on or self._open_day()).items():
+                found.setdefault(org, []).append(last)
+        return [
+            {"controller": org, "state": "sleeping", "residents": len(days), "silent_since": min(days)}
+            for org, days in sorted(found.items())
+        ]
 
     def _looks_row(self, found: Overdue) -> dict[str, Any]:
         row = self._connection.execute(

@@ -79,7 +79,8 @@ class Holds:
         with told():
             rows = self._connection.execute(
                 "SELECT h.org, coalesce(m.into_ref, h.ref), h.activity, h.id FROM gate.hold h"
-                " LEFT JOIN admission.merged m ON m.ref = h.ref WHERE h.ended_on IS NULL AND h.until >= %s ORDER BY h.id",
+                " LEFT JOIN admission.merged m ON m.ref = h.ref WHERE h.ended_on IS NULL AND h.until >= %s"
+                " ORDER BY h.id",
                 [min(on, self._open_day())],
             ).fetchall()
         return [Hold(org, None if ref is None else bytes(ref), activity, n) for org, ref, activity, n in rows]
@@ -100,8 +101,8 @@ class Holds:
         raise Held(
             f"Legal hold {found.number} of {found.org} ({reason}) keeps this since {since}, until {until}; a steward of"
             f" {by} set it. Nothing was erased.",
-            f"What was asked stays open: tell who asked. `woonketen retention hold end {found.number} --as STEWARD` lifts"
-            " the hold; then erase.",
+            "What was asked stays open, so tell who asked."
+            f" `woonketen retention hold end {found.number} --as STEWARD` lifts the hold; then erase.",
         )
 
     def refuse_stranger(self, user: User, org: str) -> None:

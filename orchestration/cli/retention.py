@@ -35,6 +35,15 @@ def due(shared: Context, on: datetime | None) -> None:
         shared.table(platform.retention.due(_day(on)), "Nothing is past its term.")
 
 
+@retention.command(name="sleeping")
+@click.option("--on", type=DAY, metavar="DATE", help="As of this day (default: the open day).")
+@pass_shared
+def list_sleeping(shared: Context, on: datetime | None) -> None:
+    """Residents who run on while nobody tells anything: counts per controller. Nothing goes by it: ask who enrolled."""
+    with shared.platform() as platform:
+        shared.table(platform.retention.sleeping(_day(on)), "Nobody sleeps.")
+
+
 @retention.command()
 @click.option("--list", "listed", required=True, metavar="ID", help="As `retention due` names it.")
 @STEWARD

@@ -12,7 +12,7 @@ from woonketen.contracts.calendar import add_months
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.facts import Fact, Facts
 from woonketen.contracts.records import PLATFORM
-from woonketen.contracts.retention import PLATFORM_KIND, Term, Terms
+from woonketen.contracts.retention import PLATFORM_KIND, SLEEPING, Term, Terms
 from woonketen.streams.core import picture
 from woonketen.streams.core.effective import effective
 
@@ -46,6 +46,20 @@ def endings(facts: Sequence[Fact], terms: Terms, kinds: Mapping[str, str]) -> di
         if term is not None:
             begins = starts.of(about, term.since)
             found[fact.key] = Ending(term, None if begins is None else add_months(begins, term.months))
+    return found
+
+
+def sleeping(facts: Sequence[Fact], terms: Terms, kinds: Mapping[str, str], on: date) -> dict[str, date]:
+    """Per organisation whose enrolment of this resident runs on: the last day on which anybody told anything, where
+    that is longer ago on `on` than its term for it. Nothing is due by it: who enrolled has to be asked."""
+    last = max((fact.known for fact in facts if fact.org != PLATFORM and fact.type not in MARKS), default=None)
+    if last is None:
+        return {}
+    found = {}
+    for each in _all(picture.enrolments, effective(facts, None)):
+        term = terms.of(each.org, kinds.get(each.org, ""), SLEEPING)
+        if each.closed_on is None and term is not None and add_months(last, term.months) <= on:
+            found[each.org] = last
     return found
 
 

@@ -28,8 +28,7 @@ class Doomed(msgspec.Struct, frozen=True):
     """`refs`: the resident and whoever was merged into it; `kids`: the living keys that go; `events`: keys of the
     organisation's events; `records`: (partition, seq) of what reads as erased afterwards; `whole`: no other
     organisation has told anything, so that nothing of the resident stays; `signals`: ids of what was signalled, also of
-    what waits: contact data lie under them; `facts`: what goes, as far as it can be read, `unread`: whether some cannot.
-    """
+    what waits: contact data lie under them; `facts`: what goes and can be read, `unread`: whether some cannot."""
 
     org: str
     refs: Sequence[bytes]

@@ -10,13 +10,16 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from woonketen.contracts.calendar import add_months
 from woonketen.contracts.facts import Fact, Facts
+from woonketen.contracts.records import PLATFORM
 from woonketen.streams.core import picture
 from woonketen.streams.core.picture import Assignment, Enrolment, Lease
 from woonketen.streams.core.picture.plan import SHARED_OWNERS
 from woonketen.streams.core.world import World
 
 NOTICE_WITHIN, RUNS_ON = timedelta(days=14), timedelta(days=31)
+SLEEPS_MONTHS = 24
 _LEASE_EVENTS = frozenset(
     {
         "lease.evaluation_planned", "lease.evaluated", "lease.decided", "lease.converted", "lease.card_issued",
@@ -35,6 +38,10 @@ class Told:
     @property
     def all(self) -> list[Fact]:
         return list(self.facts)
+
+    @cached_property
+    def last_told(self) -> date:
+        return max(fact.known for fact in self.facts if fact.org != PLATFORM)
 
     @cached_property
     def enrolments(self) -> list[Enrolment]:
@@ -173,6 +180,14 @@ def coach_after_closing(fact: Fact, told: Told) -> bool | None:
     )
 
 
+def enrolment_sleeping(fact: Fact, told: Told) -> bool | None:
+    if fact.type != "enrolment.opened":
+        return None
+    if all(each.id != fact.data.enrolment_id or each.closed_on is not None for each in told.enrolments):
+        return None
+    return told.day < add_months(told.last_told, SLEEPS_MONTHS)
+
+
 def coach_unknown(fact: Fact, told: Told) -> bool | None:
     if fact.type not in ("coach.changed", "coach.covered", "coach.ended"):
         return None
@@ -248,6 +263,7 @@ TOGETHER: Mapping[str, Together] = MappingProxyType(
             referral_unknown,
             answer_of_stranger,
             coach_after_closing,
+            enrolment_sleeping,
             coach_unknown,
             payment_plan_unknown,
             step_without_arrears,

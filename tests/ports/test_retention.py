@@ -13,6 +13,7 @@ import builders as b
 import pytest
 from wkretention import DUE, ENDED, TERMS, Archive, live, subject, tell, told
 
+from woonketen.contracts.calendar import add_months
 from woonketen.contracts.settings import Settings
 
 OLD, NEW = "L-oud-1", "L-nieuw-1"
@@ -124,6 +125,30 @@ def test_only_the_list_that_was_named_and_only_by_its_steward(town: Archive) -> 
     assert ids(town, 1) >= {f"lease.started {OLD}"}
     # Where the controller has no steward, one of a municipality approves: the coaches have none.
     assert run(town, town.listed(b.CORPORATIE))["events"] == 7
+
+
+def test_who_runs_on_in_silence_is_listed_and_due_only_once_it_is_closed(town: Archive) -> None:
+    town.terms.write_text(TERMS + '*,coordination,public_task,sleeping,24,last_told,"besluit 7"\n')
+    silent = date(2026, 1, 22)
+    sleeping = ("retention", "sleeping", "--json", "--on")
+    with town.platform() as platform:
+        for n in (1, 2):
+            ref = platform.admission.resident_of(b.GEMEENTE, subject(b.GEMEENTE, n))
+            silent = max(silent, *(fact.known for fact in platform.residents.facts(ref) if fact.org != "woonketen"))
+    on = add_months(silent, 24)
+    assert town(*sleeping, (on - timedelta(days=1)).isoformat()).rows == []
+    (row,) = town(*sleeping, on.isoformat()).rows
+    assert row == {
+        "controller": b.GEMEENTE, "state": "sleeping", "residents": 2, "silent_since": silent.isoformat()
+    }, "the closed one is due, and does not sleep"  # fmt: skip
+    before = {each["controller"]: each["residents"] for each in town.due("--on", on.isoformat())}
+    with town.platform() as platform:
+        closed = told("enrolment.closed", b.GEMEENTE, 1, ENDED, enrolment_id=f"{b.GEMEENTE}:E-1")
+        tell(platform, closed)
+    after = {each["controller"]: each["residents"] for each in town.due("--on", on.isoformat())}
+    assert after[b.GEMEENTE] == before[b.GEMEENTE] + 1, "a close makes it due, sleeping did not"
+    town.terms.write_text(TERMS)
+    assert town(*sleeping, on.isoformat()).rows == [], "without a rule nobody sleeps"
 
 
 def test_a_legal_hold_keeps_it(town: Archive) -> None:

@@ -1,5 +1,5 @@
 """A record that cannot be read ends in the quarantine on every way, and nobody is shown more for it: what it would have
-narrowed is not known. On a database, through the worker, a rebuild, its catching up, a replay, and looks into the past."""
+narrowed is not known. Through the worker, a rebuild, its catching up, a replay, and looks into the past."""
 
 from __future__ import annotations
 

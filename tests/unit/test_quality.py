@@ -31,14 +31,14 @@ def facts_of(told: list[Told]) -> list[Fact]:
     return [fact(each.type, each.org, happened=each.on, known=each.known, payload=each.data, kid=None) for each in told]
 
 
-def failed(told: list[Told]) -> Counter[str]:
+def failed(told: list[Told], day: date = TODAY) -> Counter[str]:
     """Check → facts that failed it."""
     agreed = world(
         fact("agreement.signed", happened=date(2025, 1, 1), programme="wooncoach", orgs=list(SOURCES),
              agreement_id="gemeente-ijsselstad:OV-7", valid_from="2025-01-01", valid_until="2029-12-31"),
     )  # fmt: skip
     found: Counter[str] = Counter()
-    for each in inspect(facts_of(told), TODAY, agreed):
+    for each in inspect(facts_of(told), day, agreed):
         found.update(check for check, passed in each.marks.items() if not passed)
     return found
 
@@ -49,9 +49,16 @@ def test_a_clean_life_raises_nothing() -> None:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect["name"])
 def test_a_planted_defect_is_found_and_nothing_else(defect: dict[str, Any]) -> None:
-    found = failed(life(defect))
+    found = failed(life(defect), defect.get("looked", TODAY))
     assert found[defect["check"]] >= 1
     assert set(found) - {defect["check"]} <= BESIDE.get(defect["check"], set())
+
+
+def test_an_enrolment_sleeps_not_a_day_too_early_and_not_once_it_is_closed() -> None:
+    assert "enrolment_sleeping" not in failed(life(CLEAN), date(2028, 3, 17))
+    closed = {"type": "enrolment.closed", "by": "gemeente", "day": date(2026, 3, 18),
+              "data": {"enrolment_id": "gemeente-ijsselstad:E-1"}}  # fmt: skip
+    assert "enrolment_sleeping" not in failed(life({"add": [closed]}), date(2028, 3, 18))
 
 
 def test_there_are_forty_defects_for_all_checks_of_facts() -> None:
