@@ -53,6 +53,16 @@ def absorb(
         batch.follow(ref, into)
 
 
+def pass_on(
+    connection: psycopg.Connection[Any], writer: LogWriter, vault: Vault, record: Record, day: date, partitions: int
+) -> None:
+    """A record of a resident that became another, and that could not be read when it did: the other gets it now."""
+    into = None if record.ref is None else merged_into(connection, record.ref)
+    if into is not None:
+        connection.execute("SELECT FROM log.counter ORDER BY partition FOR UPDATE")
+        reseal(connection, vault, writer, _readable([record], vault)[0], into, day, partitions)
+
+
 def _readable(records: Sequence[Record], vault: Vault) -> tuple[list[Sealed], list[Broken]]:
     """What can be read, and what cannot: that withholds this resident, so it does so with the other."""
     ciphers = vault.ciphers({record.kid for record in records if record.kid is not None})

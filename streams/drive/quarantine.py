@@ -98,8 +98,9 @@ class Quarantine:
         self._views.take_back(aside.number)
         ref = records[0].ref
         if ref is not None:
+            self._worker.pass_on(records[0])
             self._worker.forget(aside.partition)  # its facts in memory lack this one
-            self._worker.recompute(aside.partition, [ref])
+            self._worker.recompute(aside.partition, [ref], [] if fact is None else [fact])
 
     def _find(self, number: str) -> Sequence[Aside]:
         found = [each for each in self._views.aside() if str(each.number) == number]

@@ -15,14 +15,14 @@ from typing import Any, Protocol
 import msgspec
 import psycopg
 
-from woonketen.contracts.facts import Fact
+from woonketen.contracts.facts import Fact, Record
 from woonketen.contracts.indicators import Rules
 from woonketen.contracts.policy import Policy
 from woonketen.contracts.ports import Batch, LogReader, LogWriter, Vault, ViewStore
 from woonketen.streams.core.everybody import Everybody, rows_print
 from woonketen.streams.core.show import Contribution, complexes
 from woonketen.streams.core.world import World
-from woonketen.streams.drive.merging import absorb, merges
+from woonketen.streams.drive.merging import absorb, merges, pass_on
 from woonketen.streams.drive.reading import Stretch, read_stretch
 from woonketen.streams.drive.states import States, opened
 from woonketen.streams.drive.turn import Turn, stop_the_line
@@ -150,8 +150,9 @@ class Worker:
             line.upto = records[-1].seq
         return len(records)
 
-    def recompute(self, partition: int, refs: Sequence[bytes]) -> None:
-        """Steps these residents again without a new record: the replay of a quarantine."""
+    def recompute(self, partition: int, refs: Sequence[bytes], arrived: Sequence[Fact] = ()) -> None:
+        """Steps these residents again without a new record: the replay of a quarantine. `arrived`: what can be read
+        after all; it may be a merge."""
         try:
             with told(), self._views.batch(partition) as batch:
                 if batch.closed is None:
@@ -161,11 +162,18 @@ class Worker:
                 judged = (batch.fingerprint or b"")[:PRINT]
                 open_day = batch.closed + timedelta(days=1)
                 stretch = Stretch(line.everybody.world(), open_day, batch.after, judged)
-                stretch.arrivals = {ref: [] for ref in refs}
+                stretch.arrivals = {ref: [(0, fact) for fact in arrived] for ref in refs}
                 self._step(partition, batch, line, stretch)
         except BaseException:
             self._lines.pop(partition, None)
             raise
+
+    def pass_on(self, record: Record) -> None:
+        """What can be read after all goes to who its resident became meanwhile."""
+        with told(), self._views.batch(record.partition) as batch:
+            if batch.closed is not None:
+                day = batch.closed + timedelta(days=1)
+                pass_on(self._connection, self._log, self._vault, record, day, self._partitions)
 
     def _forget(self) -> None:
         """Who was erased since: the position is locked, and an erasure waits for it, so nobody can be meanwhile."""

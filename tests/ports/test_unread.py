@@ -109,6 +109,12 @@ def quarantine(here: Town, worker: Worker) -> Quarantine:
     return Quarantine(PostgresViews(here.worker._connection, here.source.code), here.worker._log, here.vault, worker)
 
 
+def residents_of(here: Town) -> Residents:
+    texts = (here.source.policy, here.source.indicators)
+    rulebook = Rulebook(policy.load(texts[0]), indicators.load(texts[1]), retention.shipped(), texts)
+    return Residents(here.worker._log, here.vault, rulebook, Keys(KEK), here.admission.settings())
+
+
 class Broken:
     """`records`: per resident its record that cannot be read; `listed`: how they stand in the quarantine."""
 
@@ -242,7 +248,11 @@ def test_the_other_of_a_merge_is_withheld_until_a_steward_discards(here: Town) -
     assert seen(here) == {here.ref(2)}, "the line goes on, and what the one lacks the other lacks"
     places = {(partition, seq) for partition, seq, _ in aside(here)}
     assert (record.partition, record.seq) in places
+    write(here, record, record.sealed)
     desk = quarantine(here, here.worker)
+    assert desk.replay("all") == {"replayed": 1, "failed": 1}, "the empty one in its place stays"
+    assert seen(here) == {here.ref(2)}
+    here.run()
     for listed in desk.list():
         desk.discard(str(listed["id"]), "sent_again")
     here.close(FIRST_DAY)
@@ -250,14 +260,33 @@ def test_the_other_of_a_merge_is_withheld_until_a_steward_discards(here: Town) -
     assert seen(here) == {here.ref(1), here.ref(2)}
     rebuild(here.owner, here.source, processes=1)
     assert seen(here) == {here.ref(1), here.ref(2)}, "what was discarded stays so"
+    told = [fact.type for fact in residents_of(here).facts(here.ref(1)) if fact.org == BUDDY]
+    assert "enrolment.opened" in told, "the other has what could not be read when they became one"
     assert aside(here) == set()
+
+
+def test_a_merge_that_could_not_be_read_is_done_by_its_replay(here: Town) -> None:
+    here.enrol(1, FIRST_DAY)
+    here.tell(event("enrolment.opened", "B-1", source_of(BUDDY), FIRST_DAY, enrolment_id=f"{BUDDY}:E-1",
+                    programme="wooncoach"))  # fmt: skip
+    here.run()
+    gone = here.admission.resident_of(BUDDY, "B-1")
+    code, _ = here.admission.issue_link(GEMEENTE, "G-1", BUDDY)
+    here.tell(event("subject.linked", "B-1", source=source_of(BUDDY), link_code=code))
+    record = last(here, gone or b"")
+    write(here, record, changed(here, record))
+    here.run()
+    assert aside(here) == {(record.partition, record.seq, "WrongKey")}
+    write(here, record, record.sealed)
+    assert quarantine(here, here.worker).replay("all") == {"replayed": 1, "failed": 0}
+    here.run()
+    assert seen(here) == {here.ref(1)}
+    assert BUDDY in {fact.org for fact in residents_of(here).facts(here.ref(1)) if fact.type == "enrolment.opened"}
 
 
 def test_looking_back_explaining_and_ending_terms_refuse_to_go_by_half_of_it(here: Town, broken: Broken) -> None:
     here.run()
-    texts = (here.source.policy, here.source.indicators)
-    rulebook = Rulebook(policy.load(texts[0]), indicators.load(texts[1]), retention.shipped(), texts)
-    residents = Residents(here.worker._log, here.vault, rulebook, Keys(KEK), here.admission.settings())
+    residents = residents_of(here)
     user = here.user("coach", COACH, worker="W-1")
     for n in broken.records:
         with pytest.raises(SetAside):
