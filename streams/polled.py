@@ -153,9 +153,7 @@ def aio(link: Link) -> dict[str, Any]:
             "sasl_plain_password": link.password,
         }
     if link.security == "sasl_ssl":
-        from aiokafka.helpers import create_ssl_context
-
-        told["ssl_context"] = create_ssl_context()
+        told["ssl_context"] = link.trust()
     return told
 
 
