@@ -132,6 +132,12 @@ def why_unreachable(link: Link, kind: str = "") -> WoonketenError:
     for at in there:
         if (error := _by_tls(link, at)) is not None:
             return error
+    brokers = link.bootstrap.count(",") + 1
+    if len(there) < brokers:
+        return Unreachable(
+            f"Kafka at {link.bootstrap} could not do this now: {len(there)} of its {brokers} brokers answer.",
+            "Start the others; if that is no help, look at the user and the password (`kafka_password_file`).",
+        )
     if kind in ("KafkaTimeoutError", "KafkaConnectionError", ""):
         return _refused(link)
     return Unreachable(f"Kafka at {link.bootstrap} could not do this now ({kind}).", "Look at its log; try again.")

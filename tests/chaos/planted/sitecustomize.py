@@ -11,11 +11,12 @@ supervise.FIRST_SECONDS, supervise.LONGEST_SECONDS = 0.1, 1.0
 
 if supervise.CHILD in os.environ:
     from woonketen.orchestration import stepping
-    from woonketen.streams import delivered, faust_driver, states, trial, turn
+    from woonketen.streams import delivered, faust_driver, relay, states, trial, turn
 
     faust_driver.SESSION_SECONDS = 3.0
     stepping._IDLE = "5s"
     stepping.STUCK_SECONDS = 4.0
+    relay.PATIENCE_SECONDS = float(os.environ.get("WK_PATIENCE", relay.PATIENCE_SECONDS))
     deadly, raising = os.environ.get("WK_DEADLY"), os.environ.get("WK_RAISING")
     open_one, step_resident = states.open_one, turn.step_resident
 
