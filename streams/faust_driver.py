@@ -22,7 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.streams.delivered import Delivered, Step
 from woonketen.streams.kafka_link import MECHANISM, Link
-from woonketen.streams.seeking import Overtaken, Placed
+from woonketen.streams.seeking import Keeping, Overtaken, Placed, Unread
 
 PINNED = "0.15.3"
 GROUP = "woonketen-step"
@@ -98,6 +98,10 @@ def make_app(
 
         _thread: Placed
 
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self._read_offset = Unread()
+
         def _new_consumer_thread(self) -> Placed:
             return Placed(self, loop=self.loop, beacon=self.beacon)
 
@@ -117,7 +121,6 @@ def make_app(
                 wanted = {tp: noted.get(tp.partition, 0) for tp in ours}
                 await self._thread.call_thread(self._thread.place, wanted)
                 for tp, offset in wanted.items():
-                    self._read_offset[tp] = None  # else what lies before it is dropped
                     self._committed_offset[tp] = offset
                     self._acked[tp] = []
                     self._acked_index[tp] = set()
@@ -129,7 +132,7 @@ def make_app(
     class Transport(driver.Transport):
         Consumer = Decided
 
-    app = faust.App(f"{link.prefix}{GROUP}", **_settings(link, folder))
+    app = Keeping(f"{link.prefix}{GROUP}", **_settings(link, folder))
     app.transport = Transport(app.conf.broker, app)
     topic = app.topic(name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
 

@@ -3,6 +3,10 @@
 Faust asks in one thread and the client has its partitions shared out anew in another. So a seek may come for partitions
 that went meanwhile, and what is read from new ones may begin at Kafka's own commits. Here neither can happen: all
 partitions of one assignment are placed in one go or not at all, and nothing is read of one that was not placed.
+
+And whatever was read since arrives. Faust throws away what lies behind its own note of what was read, which a record of
+the assignment before may set; and, when it goes on after a rebalance, what waits in its queues, where a new worker's
+first records may be. Neither is needed here, for an inbox knows by itself what it has already.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import faust
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 
@@ -40,10 +45,31 @@ class Placed(driver.AIOKafkaConsumerThread):
         self._placed = assignment
 
     async def _fetch_records(self, consumer: Any, *given: Any, **named: Any) -> Any:
-        subscription = consumer._subscription.subscription
-        before = subscription.assignment if subscription is not None else None
-        if before is None or before is not self._placed:
+        if not self._is_placed(consumer):
             await asyncio.sleep(PAUSE_SECONDS)
             return {}
         found = await super()._fetch_records(consumer, *given, **named)
-        return found if before is subscription.assignment else {}
+        # Meanwhile another assignment may have come. What was found is always of the present one, for the client takes
+        # it and returns in one go: where that one is placed it counts, else it will be sought and read again.
+        return found if self._is_placed(consumer) else {}
+
+    def _is_placed(self, consumer: Any) -> bool:
+        subscription = consumer._subscription.subscription
+        return self._placed is not None and subscription is not None and subscription.assignment is self._placed
+
+
+class Unread(dict[Any, Any]):
+    """In the place of Faust's notes of what was read: as if nothing were."""
+
+    def __getitem__(self, partition: Any) -> None:
+        return None
+
+    def __setitem__(self, partition: Any, offset: Any) -> None:
+        return None
+
+
+class Keeping(faust.App):
+    """Its queues keep what is in them when the flow goes on."""
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Any:
+        return super().FlowControlQueue(maxsize, clear_on_resume=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -49,7 +50,8 @@ class Region:
     def __init__(self, office: ScaledOffice, cluster: Cluster) -> None:
         self.office, self.brokers = office, cluster.brokers
         self.link = link_of(office.settings)
-        environment = {"PYTHONPATH": PLANTED, "WK_PATIENCE": "4"}
+        path = os.pathsep.join([PLANTED, os.environ.get("PYTHONPATH", "")])
+        environment = {"PYTHONPATH": path, "WK_PATIENCE": "4"}
         self.workers = [office.worker(kind, **environment) for kind in ("admission", "step", "step")]
 
     def day(self, day: date, files: dict[str, list[bytes]]) -> None:
@@ -62,8 +64,24 @@ class Region:
         with self.office.platform() as platform:
             platform.close_days(first, last)
 
-    def level(self) -> bool:
-        return self.office.lag() == 0
+    def said(self, kind: str = "step") -> str:
+        return (self.office.home / f"{kind}.log").read_text()
+
+    def level(self) -> None:
+        """Waits until everything is applied."""
+        try:
+            wait_for(lambda: self.office.lag() == 0)
+        except AssertionError as error:
+            error.add_note(self.said("admission") + self.said())
+            raise
+
+    def stop(self) -> list[int]:
+        return end(self.workers)
+
+    def end(self) -> None:
+        for each in self.workers:
+            each.kill()
+            each.wait()
 
     def kill(self, *numbers: int) -> None:
         for number in numbers:
@@ -85,34 +103,40 @@ def in_sync(link: Link) -> int:
     return 0
 
 
-def test_brokers_die_and_nothing_is_lost_or_doubled(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.fixture
+def region(cluster: Cluster) -> Iterator[Region]:
     with scaled_office({**cluster.settings(), "kafka_prefix": "three-"}) as office, office.sql():
-        region = Region(office, cluster)
-        with topics.admin(region.link) as client:
-            made = topics.describe(client, region.link.events)
-        assert (made["replicas"], made["settings"]["min.insync.replicas"]) == (3, "2")
-        days = list(by_day(feed()))
-        third = len(days) // 3
-        feeding(region, days[:third], lambda: region.kill(0))
-        wait_for(region.level)  # with two of three everything goes on
-        partner(region, tmp_path)
-        region.again(0)
-        feeding(region, days[third : 2 * third], lambda: region.kill(1))
-        wait_for(region.level)
-        region.again(1)
-        region.kill(0, 2)
-        feeding(region, days[2 * third :], lambda: None)
-        region.close(days[-1][0], LAST)
-        said = office.home / "admission.log"
-        wait_for(lambda: "1 of its 3 brokers answer" in said.read_text())
-        assert office.lag() > 0, "what was admitted waits"
-        region.again(0, 2)
-        wait_for(region.level)
-        assert end(region.workers) == [0, 0, 0]
-        assert "Traceback" not in said.read_text() + (office.home / "step.log").read_text()
-        verified = office("log", "verify", "--json").object
-        assert verified["gaps"] == verified["changed"] == 0
-        found = events(office), views(office)
+        made = Region(office, cluster)
+        yield made
+        made.end()
+
+
+def test_brokers_die_and_nothing_is_lost_or_doubled(region: Region, tmp_path: Path) -> None:
+    office = region.office
+    with topics.admin(region.link) as client:
+        made = topics.describe(client, region.link.events)
+    assert (made["replicas"], made["settings"]["min.insync.replicas"]) == (3, "2")
+    days = list(by_day(feed()))
+    third = len(days) // 3
+    feeding(region, days[:third], lambda: region.kill(0))
+    region.level()  # with two of three everything goes on
+    partner(region, tmp_path)
+    region.again(0)
+    feeding(region, days[third : 2 * third], lambda: region.kill(1))
+    region.level()
+    region.again(1)
+    region.kill(0, 2)
+    feeding(region, days[2 * third :], lambda: None)
+    region.close(days[-1][0], LAST)
+    wait_for(lambda: "1 of its 3 brokers answer" in region.said("admission"))
+    assert office.lag() > 0, "what was admitted waits"
+    region.again(0, 2)
+    region.level()
+    assert region.stop() == [0, 0, 0]
+    assert "Traceback" not in region.said("admission") + region.said()
+    verified = office("log", "verify", "--json").object
+    assert verified["gaps"] == verified["changed"] == 0
+    found = events(office), views(office)
     with opened_office() as plain:
         with plain.platform() as platform:
             live(platform, feed(), LAST)
@@ -138,7 +162,7 @@ def partner(region: Region, folder: Path) -> None:
     process = start("visits.jsonl", *to, "--json", cwd=folder)
     wait_for(lambda: (folder / "woonketen-outbox.sqlite").exists())
     region.kill(1)
-    region.again(1) if False else region.brokers[1].start()
+    region.brokers[1].start()
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["delivered"] == 2000
