@@ -19,7 +19,7 @@ import pytest
 from chaos.office import links, live, opened_office, wait_for
 from chaos.reading import events, views
 from chaos.scaled import ScaledOffice, end, scaled_office
-from chaos.town import CO, FIRST_DAY, Sent, agreements, by_day, heartbeats, lives
+from chaos.town import FIRST_DAY, Sent, agreements, by_day, heartbeats, lives
 from wkpublish import start, write_visits
 from wkscaled import read_all
 
@@ -29,6 +29,8 @@ from woonketen.orchestration.kafka.cluster import Cluster, several
 from woonketen.streams.kafka_link import Link, link_of
 
 WEEKS, RESIDENTS = 3, 8
+ELSEWHERE = "elsewhere"
+"""A partner whom nobody registered, so that what it writes is in nobody's views."""
 LAST = FIRST_DAY + timedelta(days=7 * WEEKS - 1)
 PLANTED = str(Path(__file__).parent / "planted")
 
@@ -156,7 +158,7 @@ def feeding(region: Region, days: list[tuple[date, dict[str, list[bytes]]]], fau
 
 def partner(region: Region, folder: Path) -> None:
     """Writes while a second broker dies and comes back: with one broker left none may say that it has an event."""
-    made = topics.let_in(region.link, CO, folder)
+    made = topics.let_in(region.link, ELSEWHERE, folder)
     expected = write_visits(folder / "visits.jsonl", 2000)
     to = ["--to", f"kafka://{region.link.bootstrap}", "--user", made["user"], "--password-file", made["password_file"]]
     process = start("visits.jsonl", *to, "--json", cwd=folder)
@@ -166,5 +168,5 @@ def partner(region: Region, folder: Path) -> None:
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["delivered"] == 2000
-    (messages,) = read_all(region.link, region.link.inbox(CO)).values()
+    (messages,) = read_all(region.link, region.link.inbox(ELSEWHERE)).values()
     assert {json.loads(each.value)["id"] for each in messages} == set(expected)
