@@ -1,4 +1,5 @@
-"""Three brokers of which one dies, then another, then two: with one gone everything goes on, with two the line waits.
+"""Three brokers of which one dies; in the long run then another, and then two: with one gone everything goes on, with
+two the line waits.
 
 Real Apache Kafka, three nodes on this machine, killed with -9 while a feed runs and a partner delivers.
 """
@@ -28,7 +29,9 @@ from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.cluster import Cluster, several
 from woonketen.streams.kafka_link import Link, link_of
 
-WEEKS, RESIDENTS = 3, 8
+LONG = bool(os.environ.get("WOONKETEN_TEST_FAULTS"))
+"""`make chaos`; the short run kills one broker once."""
+WEEKS, RESIDENTS = (3, 8) if LONG else (1, 5)
 ELSEWHERE = "elsewhere"
 """A partner whom nobody registered, so that what it writes is in nobody's views."""
 LAST = FIRST_DAY + timedelta(days=7 * WEEKS - 1)
@@ -62,9 +65,9 @@ class Region:
             for org, lines in files.items():
                 list(platform.ingest(org, io.BytesIO(b"\n".join(map(linked, lines))), "cloudevents"))
 
-    def close(self, first: date, last: date) -> None:
+    def close(self, last: date) -> None:
         with self.office.platform() as platform:
-            platform.close_days(first, last)
+            platform.close_days(platform.open_day(), last)
 
     def said(self, kind: str = "step") -> str:
         return (self.office.home / f"{kind}.log").read_text()
@@ -113,32 +116,34 @@ def region(cluster: Cluster) -> Iterator[Region]:
         made.end()
 
 
+@pytest.mark.timeout(900)
 def test_brokers_die_and_nothing_is_lost_or_doubled(region: Region, tmp_path: Path) -> None:
-    office = region.office
     with topics.admin(region.link) as client:
         made = topics.describe(client, region.link.events)
     assert (made["replicas"], made["settings"]["min.insync.replicas"]) == (3, "2")
     days = list(by_day(feed()))
-    third = len(days) // 3
-    feeding(region, days[:third], lambda: region.kill(0))
+    part = len(days) // 3 if LONG else len(days)
+    feeding(region, days[:part], lambda: region.kill(0))
     region.level()  # with two of three everything goes on
-    partner(region, tmp_path)
+    if LONG:
+        partner(region, tmp_path)
     region.again(0)
-    feeding(region, days[third : 2 * third], lambda: region.kill(1))
-    region.level()
-    region.again(1)
-    region.kill(0, 2)
-    feeding(region, days[2 * third :], lambda: None)
-    region.close(days[-1][0], LAST)
-    wait_for(lambda: "1 of its 3 brokers answer" in region.said("admission"))
-    assert office.lag() > 0, "what was admitted waits"
-    region.again(0, 2)
+    if LONG:
+        feeding(region, days[part : 2 * part], lambda: region.kill(1))
+        region.level()
+        region.again(1)
+        region.kill(0, 2)
+        feeding(region, days[2 * part :], lambda: None)
+        wait_for(lambda: "1 of its 3 brokers answer" in region.said("admission"))
+        assert region.office.lag() > 0, "what was admitted waits"
+        region.again(0, 2)
+    region.close(LAST)
     region.level()
     assert region.stop() == [0, 0, 0]
     assert "Traceback" not in region.said("admission") + region.said()
-    verified = office("log", "verify", "--json").object
+    verified = region.office("log", "verify", "--json").object
     assert verified["gaps"] == verified["changed"] == 0
-    found = events(office), views(office)
+    found = events(region.office), views(region.office)
     with opened_office() as plain:
         with plain.platform() as platform:
             live(platform, feed(), LAST)
