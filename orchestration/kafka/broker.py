@@ -62,7 +62,7 @@ class Broker:
     ) -> None:
         self.folder = folder.absolute()
         self._behind = behind
-        self._certificate = certificate
+        self.certificate = certificate
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._ports: dict[str, int] = {}
@@ -216,11 +216,11 @@ class Broker:
         if self._behind is not None:
             ports["PROXIED"], advertised["PROXIED"] = note.ports["PROXIED"], self._behind
             own["listener.name.proxied.scram-sha-512.sasl.jaas.config"] = f"{login};"
-        if self._certificate is not None:
+        if self.certificate is not None:
             ports["SECURE"] = advertised["SECURE"] = note.ports["SECURE"]
             own["listener.name.secure.scram-sha-512.sasl.jaas.config"] = f"{login};"
             own["listener.name.secure.ssl.keystore.type"] = "PEM"
-            own["listener.name.secure.ssl.keystore.location"] = str(self._certificate.absolute())
+            own["listener.name.secure.ssl.keystore.location"] = str(self.certificate.absolute())
         return {
             **_SETTINGS,
             **dict.fromkeys(_COPIES, str(note.copies)),
