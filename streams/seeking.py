@@ -12,6 +12,7 @@ first records may be. Neither is needed here, for an inbox knows by itself what 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,11 @@ class Placed(driver.AIOKafkaConsumerThread):
         # Meanwhile another assignment may have come. What was found is always of the present one, for the client takes
         # it and returns in one go: where that one is placed it counts, else it will be sought and read again.
         return found if self._is_placed(consumer) else {}
+
+    def on_crash(self, msg: str, *fmt: Any, **named: Any) -> None:
+        """A sentence where Faust prints a traceback: a broker that goes while a worker starts ends here."""
+        kinds = [type(each).__name__ for each in fmt if isinstance(each, BaseException)]
+        print(f"Kafka's client has ended ({', '.join(kinds)}).", file=sys.stderr)  # noqa: T201
 
     def _is_placed(self, consumer: Any) -> bool:
         subscription = consumer._subscription.subscription
