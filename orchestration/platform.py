@@ -94,7 +94,7 @@ def restore(settings: Settings, path: Path, say: Callable[[str], None]) -> dict[
 
 def _left_behind(platform: Platform) -> bool:
     """Whether Kafka holds what came after the backup; else everything is brought level."""
-    from woonketen.streams.tail import Ahead
+    from woonketen.streams.kafka.tail import Ahead
 
     try:
         platform.run(until_idle=True)

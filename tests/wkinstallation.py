@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from woonketen.contracts.settings import settings
-from woonketen.streams.kafka_link import Link, link_of
+from woonketen.streams.kafka.link import Link, link_of
 
 COMMAND = [sys.executable, "-c", "from woonketen.orchestration.cli import main; main()"]
 

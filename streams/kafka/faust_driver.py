@@ -20,9 +20,9 @@ from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.transport.drivers import aiokafka as driver
 
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.streams.delivered import Delivered, Step
-from woonketen.streams.kafka_link import MECHANISM, Link
-from woonketen.streams.seeking import Keeping, Overtaken, Placed, Unread
+from woonketen.streams.kafka.delivered import Delivered, Step
+from woonketen.streams.kafka.link import MECHANISM, Link
+from woonketen.streams.kafka.seeking import Keeping, Overtaken, Placed, Unread
 
 PINNED = "0.15.3"
 GROUP = "woonketen-step"

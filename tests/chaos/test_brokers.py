@@ -27,7 +27,7 @@ from wkscaled import read_all
 from woonketen.contracts.errors import Unreachable
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.cluster import Cluster, several
-from woonketen.streams.kafka_link import Link, link_of
+from woonketen.streams.kafka.link import Link, link_of
 
 LONG = bool(os.environ.get("WOONKETEN_TEST_FAULTS"))
 """`make chaos`; the short run kills one broker once."""

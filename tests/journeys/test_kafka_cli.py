@@ -16,7 +16,7 @@ from wkinstallation import Installation
 from wkpartners import CITY, COACH, SOURCES, agreement, enrolment, line
 from wkscaled import refusals_of, sender, wait_for
 
-from woonketen.streams.kafka_link import Link
+from woonketen.streams.kafka.link import Link
 
 
 @pytest.fixture

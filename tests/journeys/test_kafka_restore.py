@@ -22,7 +22,7 @@ from chaos.town import CO, FIRST_DAY, Links, agreements, by_day, lives
 from wkkafka import partner
 from wkscaled import sender
 
-from woonketen.streams.kafka_link import link_of
+from woonketen.streams.kafka.link import link_of
 
 LAST = FIRST_DAY + timedelta(days=15)
 Files = dict[str, list[bytes]]

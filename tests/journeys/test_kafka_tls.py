@@ -25,8 +25,8 @@ from woonketen.orchestration.kafka.broker import Broker, running
 from woonketen.producers.outbox import Outbox
 from woonketen.producers.sdk import Publisher
 from woonketen.producers.send_kafka import KafkaSender
-from woonketen.streams import kafka_link
-from woonketen.streams.kafka_link import Link, knock, link_of
+from woonketen.streams.kafka import link as kafka_link
+from woonketen.streams.kafka.link import Link, knock, link_of
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.streams import faust_driver, seeking
+from woonketen.streams.kafka import faust_driver, seeking
 
 
 def test_the_installed_faust_is_the_one() -> None:

@@ -11,7 +11,9 @@ supervise.FIRST_SECONDS, supervise.LONGEST_SECONDS = 0.1, 1.0
 
 if supervise.CHILD in os.environ:
     from woonketen.orchestration import stepping
-    from woonketen.streams import delivered, faust_driver, relay, states, trial, turn
+    from woonketen.streams.drive import states, turn
+    from woonketen.streams.kafka import delivered, faust_driver, relay
+    from woonketen.streams.log import trial
 
     faust_driver.SESSION_SECONDS = 3.0
     stepping._IDLE = "5s"
