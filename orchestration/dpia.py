@@ -23,6 +23,7 @@ _NAMES = {
     "agreement": "convenanten",
     "complex": "complexen",
     "looks": "wie keek bij wie",
+    "sleeping": "navraag bij stilte",
 }
 _STATES = {"own": "eigen gegevens", "S": "taak of overeenkomst", "O": "geen bezwaar", "C": "toestemming"}
 _WHEN = {

@@ -206,6 +206,21 @@ def test_a_rebuilt_set_that_catches_up_sets_it_aside_too(here: Town, broken: Bro
     assert {bytes(row["v_ref"]) for table in PEOPLE for row in tables[table]} == {here.ref(HEALTHY)}
 
 
+def test_what_was_erased_withholds_nobody_any_more(here: Town) -> None:
+    """It stands in the quarantine, and its key is destroyed: it reads as erased, not as unreadable."""
+    coached(here, 1)
+    narrow(here, 1, "contact.attempted")
+    record = last(here, here.ref(1))
+    write(here, record, changed(here, record))
+    here.run()
+    assert seen(here) == set()
+    here.vault.destroy_keys([record.kid or b""], FIRST_DAY)
+    here.close(FIRST_DAY)
+    with make_worker(here.source, PARTITIONS) as fresh:
+        fresh.run(until_idle=True)
+    assert seen(here) == {here.ref(1)}
+
+
 def test_a_correction_that_cannot_be_applied_withholds_too(here: Town) -> None:
     """The event decodes; what it puts in the place of its original's payload does not, since the mend."""
     coached(here, 1)
