@@ -2,7 +2,7 @@
 and grounds are Dutch, whatever the language of the page.
 
 Lists of the file: those of `codes.csv`, and `field`, `indicator`, `refusal`, `payment_state`, and the words that
-`labels` and the pages have beside the codes (`missing`, `owned`, `own_purpose`, `party`).
+`labels` and the pages have beside the codes (`missing`, `owned`, `own_purpose`, `party`, `ground`).
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ def label(name: str, code: str) -> str:
 
 
 def of_dutch(name: str, told: str) -> str | None:
-    """What a row says as a Dutch label, in English; None for what is no label of that list, or of two codes.
+    """What a row says as a Dutch label, in English; None for what is no label of that list, or of two
+    codes. A list of `english.csv` alone has the Dutch words for its codes.
 
     >>> of_dutch("category", "huurovereenkomst"), of_dutch("category", "iets anders")
     ('tenancy', None)
     """
+    if name not in codes.names():
+        return words(name).get(told)
     found = {label(name, code) for code in codes.members(name) if codes.label(name, code) == told}
     return found.pop() if len(found) == 1 else None
 

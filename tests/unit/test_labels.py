@@ -12,6 +12,7 @@ import pytest
 from woonketen.contracts import codes, english, indicators, labels, refusals
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.views import OTHER_VIEWS, PERSON_VIEWS
+from woonketen.streams.core.show.bewoner import GROUNDS
 
 
 def names_of(hint: Any) -> set[str]:
@@ -95,6 +96,8 @@ def test_words_beside_the_codes_are_whole_too() -> None:
     assert english.words("own_purpose").keys() == labels._PURPOSES.keys()
     assert english.words("missing").keys() == labels._MISSING.keys()
     assert english.words("owned").keys() == labels._OWNERS.keys()
+    assert english.words("ground").keys() == set(GROUNDS.values())
+    assert english.of_dutch("ground", "toestemming") == "consent"
 
 
 def test_a_dutch_label_of_a_row_is_found_back() -> None:
