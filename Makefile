@@ -51,7 +51,7 @@ test: $(ALL) ## all tests
 
 chaos: $(ALL) ## 200 faults on a real Kafka while a feed runs, and all stories on both engines (half an hour; FAULTS=n)
 	WOONKETEN_TEST_FAULTS=$(FAULTS) WOONKETEN_TEST_STORIES=all $(BIN)/python -m pytest -o timeout=7200 \
-	  tests/chaos/test_scaled.py tests/journeys/test_engines.py
+	  tests/chaos/test_scaled.py tests/chaos/test_brokers.py tests/chaos/test_joining.py tests/journeys/test_engines.py
 
 check: $(ALL) ## lint, format, types, import directions, unused dependencies
 	$(BIN)/ruff check .

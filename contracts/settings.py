@@ -15,7 +15,8 @@ ENVIRONMENT_PREFIX = "WOONKETEN_"
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Paths are as given (relative to the working directory). `kek_file` lies beside `data`, never inside it: a copy of
-    the data folder must not open itself. `kafka_prefix` stands before every topic and user of this installation.
+    the data folder must not open itself. `kafka_ca`: a file with certificates to trust in place of the system's.
+    `kafka_prefix` stands before every topic and user of this installation.
     `backup_hours`: no backup is older than this when a newer one is made; so long a partner's topic keeps what was
     admitted, so that a database restored from it can admit it again."""
 
@@ -27,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_user: str | None = None
     kafka_password_file: Path | None = None
     kafka_security: Literal["plaintext", "sasl_plaintext", "sasl_ssl"] = "sasl_ssl"
+    kafka_ca: Path | None = None
     kafka_prefix: str = ""
     backup_hours: int = 48
     kek_file: Path | None = None

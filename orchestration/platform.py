@@ -84,8 +84,23 @@ def restore(settings: Settings, path: Path, say: Callable[[str], None]) -> dict[
         backup.prove(platform.parts)
     with open_platform(settings) as platform:
         rebuilt = platform.rebuild()
+        told = {"events": rebuilt["events"], **replayed}
+        if settings.engine == "kafka":
+            told["recover"] = _left_behind(platform)
+        else:
+            platform.run(until_idle=True)
+        return {**told, "open_day": platform.open_day().isoformat()}
+
+
+def _left_behind(platform: Platform) -> bool:
+    """Whether Kafka holds what came after the backup; else everything is brought level."""
+    from woonketen.streams.kafka.tail import Ahead
+
+    try:
         platform.run(until_idle=True)
-        return {"events": rebuilt["events"], **replayed, "open_day": platform.open_day().isoformat()}
+    except Ahead:
+        return True
+    return False
 
 
 class Platform:

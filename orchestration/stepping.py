@@ -78,7 +78,7 @@ def step_worker(settings: Settings, say: Say) -> NoReturn:
 
         def fail(error: BaseException) -> NoReturn:
             code = error.exit_code if isinstance(error, WoonketenError) else 70
-            told = str(error) if isinstance(error, WoonketenError) else f"{type(error).__name__} at {place_of(error)}"
+            told = str(error) if isinstance(error, WoonketenError) else place_of(error)
             with suppress(Exception):
                 say(told)
             os._exit(code)
@@ -91,7 +91,7 @@ def step_worker(settings: Settings, say: Say) -> NoReturn:
 
 
 def place_of(error: BaseException) -> str:
-    return place(error) if isinstance(error, Exception) else "?"
+    return place(error) if isinstance(error, Exception) else type(error).__name__
 
 
 class Hung(WoonketenError):

@@ -8,6 +8,7 @@ is sent again: one that tries on by itself could bring an event in behind a late
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from woonketen.contracts.errors import ConfigurationError, NotLetIn, Unreachable
+from woonketen.contracts import handshake
+from woonketen.contracts.errors import ConfigurationError, NotLetIn, Unreachable, WoonketenError
 from woonketen.producers.outbox import Outbox, Outcome, Waiting
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ class KafkaSender:
         self._servers = servers(address)
         self._security = security or default_security(self._servers)
         self._topic, self._refused = topics(user, topic)
-        self._options = self._common(user, password_file, ca)
+        self._trust = None
+        if self._security == "sasl_ssl":
+            self._trust = handshake.trusting(None if ca is None else str(ca))
+        self._options = self._common(user, password_file)
         self._user = user or ""
         self._linger = linger
         self._producer: Any = None
@@ -152,8 +157,13 @@ class KafkaSender:
 
         if self._producer is not None:
             return self._producer
-        if not any(_listens(each) for each in self._servers):  # kafka-python would try for ten seconds
+        there = [each for each in self._servers if _listens(each)]
+        if not there:  # kafka-python would try for ten seconds
             raise Unreachable("Kafka does not answer: nobody listens at that address.", "Look at the network.")
+        if self._trust is not None:
+            faults = [_by_tls(each, self._trust) for each in there]
+            if faults[0] is not None and None not in faults:
+                raise faults[0]
         knocks = _watched(self._user)
         begun, let_in = knocks.begun, knocks.let_in
         try:
@@ -171,6 +181,8 @@ class KafkaSender:
                     "The broker refused the authentication: user or password is wrong.",
                     "Check --user and the password file; the operator can make a new password.",
                 ) from None
+            if self._trust is None and handshake.speaks_tls(*_place(there[0])):
+                raise ConfigurationError("The broker wants TLS.", "Say --security sasl_ssl.") from None
             raise Unreachable(
                 "Somebody listens at that address, but gives no answer that Kafka would give.",
                 "Look at the address, --security, and the broker.",
@@ -191,7 +203,7 @@ class KafkaSender:
         self._drop()
         self._drop_consumer()
 
-    def _common(self, user: str | None, password_file: Path | str | None, ca: Path | str | None) -> dict[str, Any]:
+    def _common(self, user: str | None, password_file: Path | str | None) -> dict[str, Any]:
         if self._security not in SECURITY:
             raise ConfigurationError("That is no way to protect a connection.", f"Use one of: {', '.join(SECURITY)}.")
         options: dict[str, Any] = {
@@ -206,8 +218,8 @@ class KafkaSender:
                 "sasl_plain_username": user,
                 "sasl_plain_password": _password(user, password_file),
             }
-        if ca is not None:
-            options["ssl_cafile"] = str(ca)
+        if self._trust is not None:
+            options["ssl_context"] = self._trust
         return options
 
 
@@ -306,12 +318,24 @@ def _rights(error: BaseException) -> bool:
 
 
 def _listens(broker: str) -> bool:
-    host, _, port = broker.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        socket.create_connection(_place(broker), timeout=5).close()
     except OSError:
         return False
     return True
+
+
+def _place(broker: str) -> tuple[str, int]:
+    host, _, port = broker.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _by_tls(broker: str, trust: ssl.SSLContext) -> WoonketenError | None:
+    """What TLS has to do with it, as kafka-python does not tell."""
+    found = handshake.fault(*_place(broker), trust)
+    if found is None or found == "nobody":
+        return None
+    return ConfigurationError(*handshake.sentences(found, f"the broker {broker}", ca="--ca", security="--security"))
 
 
 def _password(user: str | None, file: Path | str | None) -> str:

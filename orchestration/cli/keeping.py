@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -78,8 +79,15 @@ def backup(shared: Context, file: Path) -> None:
 def restore(shared: Context, file: Path) -> None:
     """Put FILE into an empty installation: load, do the erasures of the ledger, make all views from the log.
 
-    Key file and erasure ledger have to be in their places first.
+    Key file and erasure ledger have to be in their places first. Exit code 1: done, but Kafka holds what came after
+    FILE.
     """
     from woonketen.orchestration.platform import restore as put_back
 
-    shared.object(put_back(shared.settings(), file, shared.say))
+    done = put_back(shared.settings(), file, shared.say)
+    shared.object(done)
+    if done.get("recover"):
+        shared.say(
+            "Kafka holds what came after this backup. Run `woonketen log recover`, then have sent again what it names."
+        )
+        sys.exit(1)

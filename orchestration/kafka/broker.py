@@ -4,14 +4,13 @@
     admin.password    of the user `admin`, mode 0600
     server.properties, log4j2.properties, kafka.log, data/
 
-It ends when we end, also by kill -9. Not for production: one node, no TLS, replication 1.
+It ends when we end, also by kill -9. Not for production: everything on one machine. `cluster.py` makes several.
 """
 
 from __future__ import annotations
 
 import base64
 import fcntl
-import json
 import os
 import secrets
 import signal
@@ -21,6 +20,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import msgspec
 
 from woonketen.contracts.errors import Unreachable
 from woonketen.orchestration.cluster import die_with_parent
@@ -33,18 +34,39 @@ HEAP = "512m"
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 STARTED = b"Kafka Server started"
-_PORTS = ("CLIENT", "CONTROLLER", "PROXIED")
+_PORTS = ("CLIENT", "CONTROLLER", "PROXIED", "SECURE")
+
+
+class Note(msgspec.Struct, omit_defaults=True):
+    """`broker.json`. `voters`: of all nodes of its cluster; `copies`: of what brokers keep for themselves."""
+
+    cluster: str
+    ports: dict[str, int]
+    node: int = 1
+    voters: str = ""
+    copies: int = 1
+    heap: str = HEAP
 
 
 class Broker:
-    """`behind`: the port of a proxy; clients that come in by `proxied` are sent back to it for everything."""
+    """`behind`: the port of a proxy; clients that come in by `proxied` are sent back to it for everything.
+    `certificate`: a file in PEM with key and certificates; then it also serves by TLS, at `secured`."""
 
-    def __init__(self, folder: Path, *, behind: int | None = None, say: Say = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        behind: int | None = None,
+        certificate: Path | None = None,
+        say: Say = lambda _: None,
+    ) -> None:
         self.folder = folder.absolute()
         self._behind = behind
+        self.certificate = certificate
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._ports: dict[str, int] = {}
+        self._before = 0
 
     # --- what clients need ---
 
@@ -56,6 +78,10 @@ class Broker:
     def proxied(self) -> int:
         """The port that the proxy passes its connections on to."""
         return self._ports["PROXIED"]
+
+    @property
+    def secured(self) -> str:
+        return f"127.0.0.1:{self._ports['SECURE']}"
 
     @property
     def password_file(self) -> Path:
@@ -78,17 +104,25 @@ class Broker:
 
     def start(self) -> None:
         """Returns when it serves. Raises `Unreachable` with the reason when it does not, `ToolMissing` without Java."""
-        command = [java(), *_FLAGS, f"-Xmx{HEAP}", f"-Dlog4j2.configurationFile={self.folder}/log4j2.properties"]
-        libraries = ["-cp", f"{jars(self._say)}/*"]
-        self._prepare([command[0], *_FLAGS, *libraries])
-        before = self.log.stat().st_size if self.log.exists() else 0
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Without waiting: in a cluster none is ready before most are."""
+        run, libraries = [java(), *_FLAGS], ["-cp", f"{jars(self._say)}/*"]
+        heap = self._prepare([*run, *libraries])
+        command = [*run, f"-Xmx{heap}", f"-Dlog4j2.configurationFile={self.folder}/log4j2.properties"]
+        self._before = self.log.stat().st_size if self.log.exists() else 0
         self._process = subprocess.Popen(
             [*command, *libraries, "kafka.Kafka", str(self.folder / "server.properties")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder,
             preexec_fn=die_with_parent(signal.SIGKILL), start_new_session=True,
         )  # fmt: skip
+
+    def wait(self) -> None:
+        """Until it serves."""
         try:
-            self._wait(before)
+            self._wait(self._before)
         except BaseException:
             self.kill()
             raise
@@ -140,22 +174,26 @@ class Broker:
 
     # --- its folder ---
 
-    def _prepare(self, run: list[str]) -> None:
+    def _prepare(self, run: list[str]) -> str:
+        """What has to be there. Returns the size of its heap."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        note = self.folder / "broker.json"
-        if note.exists():
-            kept = json.loads(note.read_bytes())
+        file = self.folder / "broker.json"
+        if file.exists():
+            note = msgspec.json.decode(file.read_bytes(), type=Note)
         else:
-            kept = {"cluster": _cluster_id(), "ports": {name: free_port() for name in _PORTS}}
-            write_private(note, json.dumps(kept))
-        self._ports = kept["ports"]
+            note = new_note(cluster_id())
+        if missing := set(_PORTS) - set(note.ports):
+            note.ports |= {name: free_port() for name in missing}
+        write_private(file, msgspec.json.encode(note).decode())
+        self._ports = note.ports
         if not self.password_file.exists():
             write_private(self.password_file, secrets.token_urlsafe(24))
         password = self.password_file.read_text("ascii").strip()
         write_private(self.folder / "log4j2.properties", _lines(_logging(self.log)))
-        write_private(self.folder / "server.properties", _lines(self._properties(password)))
+        write_private(self.folder / "server.properties", _lines(self._properties(note, password)))
         if not (self.folder / "data" / "meta.properties").exists():
-            self._format(run, kept["cluster"], password)
+            self._format(run, note.cluster, password)
+        return note.heap
 
     def _format(self, run: list[str], cluster: str, password: str) -> None:
         done = subprocess.run(
@@ -166,34 +204,47 @@ class Broker:
         if done.returncode != 0:
             raise Unreachable("Kafka could not make its folder.", f"Is there room in {self.folder}?")
 
-    def _properties(self, password: str) -> dict[str, str]:
-        ports = self._ports
-        listeners = {"CLIENT": ports["CLIENT"], "CONTROLLER": ports["CONTROLLER"]}
-        advertised = {"CLIENT": ports["CLIENT"], "CONTROLLER": ports["CONTROLLER"]}
-        if self._behind is not None:
-            listeners["PROXIED"], advertised["PROXIED"] = ports["PROXIED"], self._behind
+    def _properties(self, note: Note, password: str) -> dict[str, str]:
+        ports = {name: note.ports[name] for name in ("CLIENT", "CONTROLLER")}
+        advertised = dict(ports)
         login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
         own = {
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{ports['CONTROLLER']}",
-            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
-            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in advertised.items()),
-            "log.dirs": str(self.folder / "data"),
             "listener.name.client.scram-sha-512.sasl.jaas.config": (
                 f'{login} username="{ADMIN}" password="{password}";'
-            ),
+            )
         }
         if self._behind is not None:
+            ports["PROXIED"], advertised["PROXIED"] = note.ports["PROXIED"], self._behind
             own["listener.name.proxied.scram-sha-512.sasl.jaas.config"] = f"{login};"
-        return {**_SETTINGS, **own}
+        if self.certificate is not None:
+            ports["SECURE"] = advertised["SECURE"] = note.ports["SECURE"]
+            own["listener.name.secure.scram-sha-512.sasl.jaas.config"] = f"{login};"
+            own["listener.name.secure.ssl.keystore.type"] = "PEM"
+            own["listener.name.secure.ssl.keystore.location"] = str(self.certificate.absolute())
+        return {
+            **_SETTINGS,
+            **dict.fromkeys(_COPIES, str(note.copies)),
+            "node.id": str(note.node),
+            "controller.quorum.voters": note.voters or f"1@127.0.0.1:{note.ports['CONTROLLER']}",
+            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
+            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in advertised.items()),
+            "log.dirs": str(self.folder / "data"),
+            **own,
+        }
+
+
+def new_note(cluster: str) -> Note:
+    return Note(cluster, {name: free_port() for name in _PORTS})
 
 
 @contextmanager
-def running(folder: Path, *, behind: int | None = None, say: Say = lambda _: None) -> Iterator[Broker]:
+def running(
+    folder: Path, *, behind: int | None = None, certificate: Path | None = None, say: Say = lambda _: None
+) -> Iterator[Broker]:
     """A broker for the length of a block; only one at a time in a folder."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(folder / "broker.lock", fcntl.LOCK_EX, time.monotonic() + 1):
-        broker = Broker(folder, behind=behind, say=say)
+        broker = Broker(folder, behind=behind, certificate=certificate, say=say)
         broker.start()
         try:
             yield broker
@@ -204,11 +255,19 @@ def running(folder: Path, *, behind: int | None = None, say: Say = lambda _: Non
 _FLAGS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true"]
 """What makes a small broker start quickly."""
 
+_COPIES = (
+    "offsets.topic.replication.factor",
+    "transaction.state.log.replication.factor",
+    "share.coordinator.state.topic.replication.factor",
+)
+
 _SETTINGS = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "CLIENT",
-    "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,PROXIED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": (
+        "CLIENT:SASL_PLAINTEXT,PROXIED:SASL_PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT"
+    ),
     "sasl.enabled.mechanisms": "SCRAM-SHA-512",
     "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -216,12 +275,9 @@ _SETTINGS = {
     "super.users": f"User:{ADMIN};User:ANONYMOUS",
     "allow.everyone.if.no.acl.found": "false",
     "auto.create.topics.enable": "false",
-    "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "min.insync.replicas": "1",
     "group.initial.rebalance.delay.ms": "0",
@@ -256,7 +312,7 @@ def _lines(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def _cluster_id() -> str:
+def cluster_id() -> str:
     """As Kafka writes it; one that begins with a hyphen would be taken for an option."""
     while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()).startswith("-"):
         pass

@@ -96,7 +96,7 @@ def check(client: Any, link: Link, partitions: int) -> dict[str, Any]:
             f"The topic {link.events} has other settings: {', '.join(wrong)}.",
             f"It must have {', '.join(f'{name}={FOR_EVER[name]}' for name in wrong)}.",
         )
-    if int(found["settings"]["min.insync.replicas"]) < min(2, found["replicas"]):
+    if int(found["settings"]["min.insync.replicas"]) < in_sync(found["replicas"]):
         raise ConfigurationError(
             f"The topic {link.events} takes a record that only one broker has.", "Set min.insync.replicas=2 on it."
         )
@@ -125,10 +125,15 @@ def describe(client: Any, topic: str) -> dict[str, Any]:
     return {"topic": topic, "partitions": len(told["partitions"]), "replicas": replicas, "settings": kept}
 
 
+def in_sync(replicas: int) -> int:
+    """How many copies there are before a record counts: never all, or one broker that goes stops everything."""
+    return max(1, min(2, replicas - 1))
+
+
 def _make(client: Any, wanted: Mapping[str, int], settings: Mapping[str, str]) -> None:
     """Three copies where there are three brokers, and two of them before a record counts as taken."""
     replicas = min(3, len(client.describe_cluster()["brokers"]))
-    configs = {**settings, "min.insync.replicas": "2" if replicas > 2 else "1"}
+    configs = {**settings, "min.insync.replicas": str(in_sync(replicas))}
     there = set(client.list_topics())
     for topic, partitions in wanted.items():
         if topic in there:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
+from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.transport.drivers import aiokafka as driver
 
 from woonketen.contracts.errors import ConfigurationError
 from woonketen.streams.kafka.delivered import Delivered, Step
 from woonketen.streams.kafka.link import MECHANISM, Link
+from woonketen.streams.kafka.seeking import Keeping, Overtaken, Placed, Unread
 
 PINNED = "0.15.3"
 GROUP = "woonketen-step"
@@ -42,6 +44,8 @@ def check_faust() -> None:
         )
     missing = [name for name in ("perform_seek", "seek_wait", "assignment") if not hasattr(driver.Consumer, name)]
     missing += [name for name in _PRIVATE if name not in _annotations(driver.Consumer)]
+    missing += [name for name in ("subscription", "assigned_partitions") if not hasattr(SubscriptionState, name)]
+    missing += [name for name in ("_fetch_records", "call_thread") if not hasattr(driver.AIOKafkaConsumerThread, name)]
     if missing or not hasattr(faust.Stream, "noack_take"):
         raise ConfigurationError(
             f"This build of Faust {installed} lacks {', '.join(missing) or 'noack_take'}, which the worker overrides.",
@@ -92,29 +96,43 @@ def make_app(
     class Decided(driver.Consumer):
         """Reading begins where PostgreSQL says, never where Kafka's commits say."""
 
+        _thread: Placed
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self._read_offset = Unread()
+
+        def _new_consumer_thread(self) -> Placed:
+            return Placed(self, loop=self.loop, beacon=self.beacon)
+
+        async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+            if not assigned:  # then nobody seeks
+                await self._begin(assigned)
+            await super().on_partitions_assigned(assigned, generation_id)
+
+        async def _begin(self, ours: set[Any]) -> Mapping[int, int]:
+            # In the thread that applies: a batch that is under way is finished first.
+            return await asyncio.get_running_loop().run_in_executor(pool, step.begin, [tp.partition for tp in ours])
+
         async def perform_seek(self) -> None:
             try:
                 ours = {tp for tp in self.assignment() if tp.topic == name}
-                # In the thread that applies: a batch that is under way is finished first.
-                noted = await asyncio.get_running_loop().run_in_executor(
-                    pool, step.begin, [tp.partition for tp in ours]
-                )
+                noted = await self._begin(ours)
                 wanted = {tp: noted.get(tp.partition, 0) for tp in ours}
-                await self.seek_wait(wanted)
+                await self._thread.call_thread(self._thread.place, wanted)
                 for tp, offset in wanted.items():
-                    self._read_offset[tp] = None  # else what lies before it is dropped
                     self._committed_offset[tp] = offset
                     self._acked[tp] = []
                     self._acked_index[tp] = set()
-            except asyncio.CancelledError:
-                raise
+            except (asyncio.CancelledError, Overtaken):
+                raise  # Faust waits for the next assignment, and asks again
             except BaseException as error:  # noqa: BLE001 (Faust would go on from its own offsets)
                 fail(error)
 
     class Transport(driver.Transport):
         Consumer = Decided
 
-    app = faust.App(f"{link.prefix}{GROUP}", **_settings(link, folder))
+    app = Keeping(f"{link.prefix}{GROUP}", **_settings(link, folder))
     app.transport = Transport(app.conf.broker, app)
     topic = app.topic(name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
 
@@ -158,11 +176,7 @@ def _settings(link: Link, folder: Path) -> dict[str, Any]:
     if link.security != "plaintext":
         from faust.types.auth import SASLMechanism
 
-        context = None
-        if link.security == "sasl_ssl":
-            from aiokafka.helpers import create_ssl_context
-
-            context = create_ssl_context()
+        context = link.trust() if link.security == "sasl_ssl" else None
         told["broker_credentials"] = faust.SASLCredentials(
             username=link.user, password=link.password, mechanism=SASLMechanism(MECHANISM), ssl_context=context
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
+from woonketen.contracts import handshake
 from woonketen.contracts.errors import ConfigurationError, Unreachable, WoonketenError
 from woonketen.contracts.settings import Settings
 
@@ -19,13 +21,15 @@ _KNOCK_SECONDS = 2.0
 
 
 class Link(msgspec.Struct, frozen=True):
-    """`prefix` stands before every topic, user and group of this installation, so that several share a cluster."""
+    """`prefix` stands before every topic, user and group of this installation, so that several share a cluster. `ca`: a
+    file with certificates to trust in place of the system's."""
 
     bootstrap: str
     user: str | None = None
     password: str | None = None
     security: str = "sasl_ssl"
     prefix: str = ""
+    ca: str | None = None
 
     def __repr__(self) -> str:
         return "Link(…)"
@@ -68,7 +72,13 @@ class Link(msgspec.Struct, frozen=True):
                 "sasl_plain_username": self.user,
                 "sasl_plain_password": self.password,
             }
+        if self.security == "sasl_ssl":
+            common["ssl_context"] = self.trust()
         return common
+
+    def trust(self) -> ssl.SSLContext:
+        """Raises `ConfigurationError` where the file of `ca` has no certificates."""
+        return handshake.trusting(self.ca)
 
 
 def link_of(settings: Settings) -> Link:
@@ -87,7 +97,11 @@ def link_of(settings: Settings) -> Link:
         raise ConfigurationError(
             f"The password file {settings.kafka_password_file} cannot be read.", "Mend `kafka_password_file`."
         ) from None
-    return Link(settings.kafka, settings.kafka_user, password, settings.kafka_security, settings.kafka_prefix)
+    ca = str(settings.kafka_ca) if settings.kafka_ca else None
+    found = Link(settings.kafka, settings.kafka_user, password, settings.kafka_security, settings.kafka_prefix, ca)
+    if ca is not None:
+        found.trust()  # a wrong file is told before anything is opened
+    return found
 
 
 @contextmanager
@@ -112,29 +126,60 @@ def kafka_told(link: Link) -> Iterator[None]:
 
 def why_unreachable(link: Link, kind: str = "") -> WoonketenError:
     """Nobody there, or somebody who does not let us in: clients report both as a time-out."""
-    if not _somebody(link):
+    there = _listening(link)
+    if not there:
         return _nobody(link)
+    for at in there:
+        if (error := _by_tls(link, at)) is not None:
+            return error
+    brokers = link.bootstrap.count(",") + 1
+    if len(there) < brokers:
+        return Unreachable(
+            f"Kafka at {link.bootstrap} could not do this now: {len(there)} of its {brokers} brokers answer.",
+            "Start the others; if that is no help, look at the user and the password (`kafka_password_file`).",
+        )
     if kind in ("KafkaTimeoutError", "KafkaConnectionError", ""):
         return _refused(link)
     return Unreachable(f"Kafka at {link.bootstrap} could not do this now ({kind}).", "Look at its log; try again.")
 
 
 def knock(link: Link) -> None:
-    """Raises `Unreachable` at once where nobody listens; a client would try for seconds. Ask before making one."""
-    if not _somebody(link):
+    """Raises `Unreachable` at once where nobody listens, or TLS does not come about with any; a client would try for
+    seconds. Ask before making one."""
+    there = _listening(link)
+    if not there:
         raise _nobody(link)
+    if link.security == "sasl_ssl":
+        errors = [_by_tls(link, at) for at in there]
+        if errors[0] is not None and None not in errors:
+            raise errors[0]
 
 
-def _somebody(link: Link) -> bool:
+def _listening(link: Link) -> list[tuple[str, int]]:
+    """Those of the bootstrap servers that take a connection."""
+    found = []
     for address in link.bootstrap.split(","):
         host, colon, port = address.strip().rpartition(":")
-        place = (host.strip("[]"), port) if colon else (port, "9092")
+        name, number = (host.strip("[]"), port) if colon else (port, "9092")
         try:
-            socket.create_connection((place[0], int(place[1])), _KNOCK_SECONDS).close()
+            socket.create_connection((name, int(number)), _KNOCK_SECONDS).close()
         except (OSError, ValueError):
             continue
-        return True
-    return False
+        found.append((name, int(number)))
+    return found
+
+
+def _by_tls(link: Link, at: tuple[str, int]) -> WoonketenError | None:
+    """What TLS has to do with it."""
+    where = f"Kafka at {at[0]}:{at[1]}"
+    if link.security != "sasl_ssl":
+        if handshake.speaks_tls(*at):
+            return Unreachable(f"{where} wants TLS.", 'Set `kafka_security = "sasl_ssl"`, or use its other port.')
+        return None
+    found = handshake.fault(*at, link.trust())
+    if found is None or found == "nobody":
+        return None
+    return Unreachable(*handshake.sentences(found, where, ca="kafka_ca", security="kafka_security"))
 
 
 def _nobody(link: Link) -> WoonketenError:

@@ -112,7 +112,7 @@ def polled(link: Link, offsets: Mapping[int, int]) -> Iterator[Polled]:
         yield Polled(loop, consumer, link, offsets)
     finally:
         if consumer is not None:
-            loop.run_until_complete(consumer.stop())
+            loop.run_until_complete(_close(consumer))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -133,9 +133,21 @@ async def _open(link: Link, offsets: Mapping[int, int]) -> Any:
         for place, offset in places.items():
             consumer.seek(place, offset)
     except BaseException:
-        await consumer.stop()
+        await _close(consumer)
         raise
     return consumer
+
+
+async def _close(consumer: Any) -> None:
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        # A fetch that waits for a broker which is gone: cancelling it cancels the stop as well, half-way.
+        await consumer._client.close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _there(consumer: Any, topic: str, partitions: Collection[int]) -> None:
@@ -157,9 +169,7 @@ def aio(link: Link) -> dict[str, Any]:
             "sasl_plain_password": link.password,
         }
     if link.security == "sasl_ssl":
-        from aiokafka.helpers import create_ssl_context
-
-        told["ssl_context"] = create_ssl_context()
+        told["ssl_context"] = link.trust()
     return told
 
 

@@ -27,6 +27,10 @@ SECONDS = 30.0
 RECOVER = "Run `woonketen log recover`: it goes on behind what Kafka has, and admits again what partners still hold."
 
 
+class Ahead(ConfigurationError):
+    """Kafka has records that this database knows nothing of."""
+
+
 class Known(msgspec.Struct, frozen=True):
     """Of one partition: the number that is given next, up to where Kafka has acknowledged, and where that one lies."""
 
@@ -47,7 +51,7 @@ class Tail(msgspec.Struct, frozen=True):
 
 
 def check(connection: psycopg.Connection[Any], link: Link) -> None:
-    """Raises `ConfigurationError` where they do not belong together."""
+    """Raises `ConfigurationError` where they do not belong together: `Ahead` where the database is the older one."""
     with told():
         known = known_of(connection)
     tails = tails_of(link, sorted(known))
@@ -59,7 +63,7 @@ def check(connection: psycopg.Connection[Any], link: Link) -> None:
                 "Bring the broker's data back, or send them again with `woonketen log copy --to kafka`.",
             )
         if tail.highest >= here.next or _others(connection, tail, here.acked):
-            raise ConfigurationError(
+            raise Ahead(
                 f"Kafka is ahead of the database in partition {partition}: the database is an older copy.",
                 RECOVER,
             )

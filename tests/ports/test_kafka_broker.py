@@ -90,3 +90,8 @@ def test_without_java_or_maven_it_says_so(tmp_path: Path) -> None:
     (tools / "java").symlink_to(os.path.realpath(java()))
     assert shutil.which("mvn", path=str(tools)) is None
     assert "apt-get install maven" in said()
+
+
+@pytest.mark.parametrize(("copies", "least"), [(1, 1), (2, 1), (3, 2)])
+def test_a_record_never_waits_for_all_brokers_unless_there_is_one(copies: int, least: int) -> None:
+    assert topics.in_sync(copies) == least

@@ -1,12 +1,17 @@
 """The Kafka door takes an event in every mode and from every client alike."""
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import pytest
+import wktools
 from cloudevents.core.bindings.kafka import KafkaMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 from confluent_kafka import Producer
@@ -131,6 +136,49 @@ def test_whatever_wrote_it_the_same_event_is_admitted_the_same(town: ScaledTown,
         assert refusals_of(link, COACH) == []
     finally:
         doors.close()
+
+
+def test_kcat_writes_events_in_both_modes(town: ScaledTown, link: Link, tmp_path: Path) -> None:
+    """As docs/partner.md says it."""
+    if shutil.which("kcat") is None:
+        wktools.missing("kcat", "On Debian: apt-get install kcat")
+    way = partner(link, COACH, tmp_path)
+    (tmp_path / "kcat.conf").write_text(
+        f"bootstrap.servers={way.bootstrap}\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanisms=SCRAM-SHA-512\n"
+        f"sasl.username={way.user}\nsasl.password={way.password}\nacks=all\n"
+    )
+    town.send(CITY, agreement(COACH), enrolment("G-2"))
+    town.send(COACH, town.link(CITY, "G-2", COACH, "K-89"))
+    told = [visit("K-89", event_id=f"kcat-{n}", visit_id=f"V-kcat-{n}") for n in range(3)]
+    kcat(link, tmp_path, "\n".join(map(json.dumps, told[:2])))
+    headers, value = _binary(told[2])
+    kcat(
+        link,
+        tmp_path,
+        value.decode(),
+        *[each for name, one in headers.items() for each in ("-H", f"{name}={one.decode()}")],
+    )
+    doors = make_doors(town, link)
+    try:
+        assert doors.drain() == 3
+    finally:
+        doors.close()
+    found = {each.id: each for each in _opened(town, "K-89") if each.type == "coach.visit_held"}
+    assert {name: json.loads(each.data) for name, each in found.items()} == {each["id"]: each["data"] for each in told}
+    assert {each.time for each in found.values()} == {datetime.fromisoformat(told[0]["time"])}
+    assert refusals_of(link, COACH) == []
+
+
+def kcat(link: Link, folder: Path, lines: str, *options: str) -> None:
+    """With the library of confluent-kafka: the one of Debian is older than 2.6.1, and Kafka 4 refuses its SCRAM."""
+    (library,) = Path(confluent_kafka.__file__).parent.with_name("confluent_kafka.libs").glob("librdkafka*.so*")
+    (folder / "librdkafka.so.1").unlink(missing_ok=True)
+    (folder / "librdkafka.so.1").symlink_to(library)
+    done = subprocess.run(
+        ["kcat", "-F", "kcat.conf", "-P", "-t", link.inbox(COACH), *options], cwd=folder, input=lines,
+        env={**os.environ, "LD_LIBRARY_PATH": str(folder)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_refusal_of_an_event_reaches_whoever_published_it(town: ScaledTown, link: Link, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from woonketen.contracts.errors import ConfigurationError
-from woonketen.streams.kafka import faust_driver
+from woonketen.streams.kafka import faust_driver, seeking
 
 
 def test_the_installed_faust_is_the_one() -> None:
@@ -36,3 +36,11 @@ def test_what_faust_logs_has_no_traceback() -> None:
     except ConnectionError:
         found = faust_driver.without_traceback("mode", 40, __file__, 1, "it ended", (), sys.exc_info())
     assert logging.Formatter().format(found) == "it ended"
+
+
+def test_a_client_that_ends_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ConnectionError("a text of others")
+    except ConnectionError as error:
+        seeking.Placed.on_crash(None, "{0!r} crashed: {1!r}", "a thread", error)  # type: ignore[arg-type]
+    assert capsys.readouterr().err == "Kafka's client has ended (ConnectionError).\n"
