@@ -1,4 +1,5 @@
-"""Dutch words for every field of a payload or a view (`labels.csv`), for values, and for a look."""
+"""Words for every field of a payload or a view (`labels.csv`), for values, and for a look: Dutch, and for the portal's
+English pages English (`lang="en"`)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from woonketen.contracts import codes, dutch
+from woonketen.contracts import codes, dutch, english
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.payloads.lists import LISTS
 
@@ -68,33 +69,39 @@ _MISSING = {"objection": "de huurder maakte bezwaar", "agreement": "een convenan
 _OWNERS = {"resident": "uzelf", "network": "uw netwerk"}
 
 
-def field(name: str) -> str:
+def word(name: str, code: str, lang: str = "nl") -> str:
+    """The label of a code in a list. Raises `KeyError`."""
+    return codes.label(name, code) if lang == "nl" else english.label(name, code)
+
+
+def field(name: str, lang: str = "nl") -> str:
     """The label; a name without one is shown as it is, a test sees to it that there are none."""
-    return FIELDS.get(name, name.replace("_", " "))
+    return (FIELDS if lang == "nl" else english.words("field")).get(name, name.replace("_", " "))
 
 
-def purpose(code: str) -> str:
-    return _PURPOSES.get(code) or codes.label("purpose", code)
+def purpose(code: str, lang: str = "nl") -> str:
+    own = _PURPOSES if lang == "nl" else english.words("own_purpose")
+    return own.get(code) or word("purpose", code, lang)
 
 
 def event(short: str) -> str:
     return codes.label("event_type", short)
 
 
-def value(name: str, told: Any, short: str | None = None) -> str:
+def value(name: str, told: Any, short: str | None = None, lang: str = "nl") -> str:
     """A value as one reads it. `short`: the type of event whose payload it stands in, else it is a view's."""
     if told is None:
         return "–"
     if isinstance(told, bool):
-        return "ja" if told else "nee"
+        return {"nl": ("nee", "ja"), "en": ("no", "yes")}[lang][told]
     if isinstance(told, int | float) and name.endswith("_cents"):
         return dutch.euros(int(told))
     if isinstance(told, list | tuple):
-        return "; ".join(value(name, each, short) for each in told) or "–"
+        return "; ".join(value(name, each, short, lang) for each in told) or "–"
     if isinstance(told, Mapping):
-        return ", ".join(f"{_key(name, key)}: {value(key, each, short)}" for key, each in told.items())
+        return ", ".join(f"{_key(name, key, lang)}: {value(key, each, short, lang)}" for key, each in told.items())
     if isinstance(told, str):
-        return _day(told) or _code(name, told, short)
+        return _day(told, lang) or _code(name, told, short, lang)
     return str(told)
 
 
@@ -123,24 +130,29 @@ def _fields(names: Sequence[str]) -> list[str]:
     )
 
 
-def _key(parent: str, key: str) -> str:
+def _key(parent: str, key: str, lang: str) -> str:
     if parent == "wants":
-        return codes.label("domain", key) if key in codes.members("domain") else key
-    return field(key)
+        return word("domain", key, lang) if key in codes.members("domain") else key
+    return field(key, lang)
 
 
-def _day(told: str) -> str | None:
+def _day(told: str, lang: str) -> str | None:
     try:
-        return dutch.day(date.fromisoformat(told)) if len(told) == 10 else None
+        on = date.fromisoformat(told) if len(told) == 10 else None
     except ValueError:
         return None
+    if on is None:
+        return None
+    return dutch.day(on) if lang == "nl" else english.day(on)
 
 
-def _code(name: str, told: str, short: str | None) -> str:
+def _code(name: str, told: str, short: str | None, lang: str) -> str:
     for named in _of_payload(short).get(name, ()) if short else _OF_VIEW.get(name, ()):
         if told in codes.members(named):
-            return codes.label(named, told)
-    return _MISSING.get(told, told) if name == "may_signal_missing" else _OWNERS.get(told, told)
+            return word(named, told, lang)
+    missing = name == "may_signal_missing"
+    beside = (_MISSING if missing else _OWNERS) if lang == "nl" else english.words("missing" if missing else "owned")
+    return beside.get(told, told)
 
 
 @cache

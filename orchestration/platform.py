@@ -203,6 +203,14 @@ class Platform:
         self.names.keep(added.rolname, name)
         return {"user": name, "org": org, "role": role}
 
+    def users(self, org: str | None = None) -> list[dict[str, Any]]:
+        """Who may look, by organisation, role and name. `user` is None where the name does not open with this key.
+        Raises `ConfigurationError` for an unknown organisation."""
+        if org is not None and org not in {each.org for each in self.admission.organisations()}:
+            raise ConfigurationError("There is no such organisation.", "See `woonketen org list`.")
+        found = [{"user": self.names.read(each.pop("rolname")), **each} for each in people.users(self._owner, org)]
+        return sorted(found, key=lambda each: (each["org"], each["role"], each["user"] or ""))
+
     def sessions(self, user: str) -> list[dict[str, Any]]:
         """Of a person in the portal; no token, only since when and until when."""
         return people.sessions(self._owner, self.user(user))

@@ -98,6 +98,18 @@ def find_user(owner: psycopg.Connection[Any], name: str) -> User:
     return found
 
 
+def users(owner: psycopg.Connection[Any], org: str | None = None) -> list[dict[str, Any]]:
+    """Everybody who may look, or those of one organisation: `rolname`, `org`, `role`, `worker`, and `active`: whether
+    the login is there. Not who a resident is."""
+    with told(), owner.transaction(), stepped_into(owner, "woonketen_processor"):
+        rows = owner.execute(
+            "SELECT rolname, org, role, worker, EXISTS (SELECT FROM pg_roles p WHERE p.rolname = v.rolname)"
+            " FROM gate.viewer v WHERE %s::text IS NULL OR org = %s ORDER BY org, role, worker, rolname",
+            [org, org],
+        ).fetchall()
+    return [dict(zip(("rolname", "org", "role", "worker", "active"), row, strict=True)) for row in rows]
+
+
 def sessions(owner: psycopg.Connection[Any], user: User) -> list[dict[str, Any]]:
     """In the portal, the latest first. Nothing by which one could go on with it."""
     with told(), owner.transaction(), stepped_into(owner, "woonketen_processor"):

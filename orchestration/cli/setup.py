@@ -121,6 +121,15 @@ def add_user(
         shared.object(platform.add_user(name, organisation, role, worker, resident))
 
 
+@user.command(name="list")
+@click.option("--org", "organisation", metavar="ORG", help="Only the people of ORG.")
+@pass_shared
+def list_users(shared: Context, organisation: str | None) -> None:
+    """One line per person who may look: name, organisation, role, worker, and whether the login is there."""
+    with shared.platform() as platform:
+        shared.table(platform.users(organisation), "Nobody may look yet. Add somebody with `woonketen user add`.")
+
+
 @user.command()
 @click.argument("name", metavar="NAME")
 @pass_shared

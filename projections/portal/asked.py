@@ -29,6 +29,7 @@ class Missing(HTTPException):
 def desk_of(request: Request, session: Session) -> Iterator[Desk]:
     desks: Desks = request.app.state.desks
     with desks.open(session) as desk:
+        request.state.open_day = desk.today()  # the head of the page tells it
         yield desk
 
 

@@ -16,8 +16,9 @@ from woonketen.projections.listing import FILTERS, SORTS
 from woonketen.projections.portal import asking, timeline
 from woonketen.projections.portal.asked import Here, Missing, desk_of, token_of
 from woonketen.projections.portal.desk import Ask, Desk, Done, Line, Part
-from woonketen.projections.portal.rendering import page
+from woonketen.projections.portal.rendering import language, page
 from woonketen.projections.portal.session import Session
+from woonketen.projections.portal.words import code
 
 router = APIRouter()
 
@@ -155,7 +156,7 @@ def _dossier(
         "rest": [name for name in line.data if name not in HEADED and name not in (*first, *last)],
         "entries": timeline.entries(line.data),
         "today": desk.today(),
-        "channels": [(code, codes.label("channel", code)) for code in codes.ordered("channel")],
+        "channels": [(each, code(each, "channel", language(request))) for each in codes.ordered("channel")],
         "token": secrets.token_hex(12),
         "done": done,
         "wrong": wrong or {},

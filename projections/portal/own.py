@@ -11,8 +11,9 @@ from woonketen.contracts import codes
 from woonketen.projections.portal import timeline
 from woonketen.projections.portal.asked import Here, desk_of, needs
 from woonketen.projections.portal.desk import Ask, Desk
-from woonketen.projections.portal.rendering import org, page, say, who
+from woonketen.projections.portal.rendering import language, page, say
 from woonketen.projections.portal.session import Session
+from woonketen.projections.portal.words import code, listed, org, who
 
 router = APIRouter()
 
@@ -52,7 +53,8 @@ def withdraw(request: Request, session: Here, toestemming: Annotated[str, Form()
         effect = None
         if before is not None:
             effect = say(request, "U heeft deze toestemming ingetrokken. %(who)s ziet dit nu niet meer: %(what)s.",
-                       who=_begin(before["recipient"]), what=_categories(before["categories"]))  # fmt: skip
+                       who=_begin(request, before["recipient"]),
+                       what=_categories(request, before["categories"]))  # fmt: skip
         return _sharing(request, session, desk, effect)
 
 
@@ -68,7 +70,7 @@ def grant(
             return _sharing(request, session, desk, unsaid=True)
         desk.grant(wie, chosen)
         effect = say(request, "%(who)s mag nu zien: %(what)s. U kunt deze toestemming altijd weer intrekken.",
-                   who=_begin(wie), what=_categories(chosen))  # fmt: skip
+                   who=_begin(request, wie), what=_categories(request, chosen))  # fmt: skip
         return _sharing(request, session, desk, effect)
 
 
@@ -105,7 +107,7 @@ def correct(
         if not separator or (category, publisher) not in desk.corrections() or reden not in _CORRECTIONS:
             return _rights(request, session, desk, errors={"wat": say(request, "Kies wat er niet klopt.")})
         desk.correct(category, reden, publisher)
-        told = say(request, "Uw verzoek is gestuurd naar %(who)s.", who=org(publisher))
+        told = say(request, "Uw verzoek is gestuurd naar %(who)s.", who=org(publisher, language(request)))
         return _rights(request, session, desk, told)
 
 
@@ -138,15 +140,19 @@ def _sharing(
 def _rights(
     request: Request, session: Session, desk: Desk, effect: str | None = None, errors: dict[str, str] | None = None
 ) -> Response:
-    held = [(f"{category}:{by}", f"{codes.label('category', category)} – {org(by)}") for category, by in
-            desk.corrections() if category in codes.members("category")]  # fmt: skip
+    lang = language(request)
+    held = [
+        (f"{category}:{by}", f"{code(category, 'category', lang)} – {org(by, lang)}")
+        for category, by in desk.corrections()
+        if category in codes.members("category")
+    ]
     return page(
         request,
         "rechten.html",
         session,
         status=422 if errors else 200,
         corrections=held,
-        reasons=[(code, codes.label("correction_reason", code)) for code in _CORRECTIONS],
+        reasons=[(each, code(each, "correction_reason", lang)) for each in _CORRECTIONS],
         objections=desk.objections(),
         requests=desk.requests(),
         effect=effect,
@@ -154,11 +160,12 @@ def _rights(
     )
 
 
-def _categories(names: list[str]) -> str:
-    return ", ".join(codes.label("category", each) if each in codes.members("category") else each for each in names)
+def _categories(request: Request, names: list[str]) -> str:
+    lang = language(request)
+    return listed([code(each, "category", lang) for each in names], lang)
 
 
-def _begin(recipient: str) -> str:
+def _begin(request: Request, recipient: str) -> str:
     """At the beginning of a sentence."""
-    told = who(recipient)
+    told = who(recipient, language(request))
     return told[0].upper() + told[1:]

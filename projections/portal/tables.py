@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from woonketen.contracts import codes
 from woonketen.contracts.views import OTHER_VIEWS
-from woonketen.projections.portal import looked, rendering
+from woonketen.projections.portal import looked, refused, words
 from woonketen.projections.portal.asked import Here, desk_of, needs
 from woonketen.projections.portal.desk import Desk
-from woonketen.projections.portal.rendering import page
+from woonketen.projections.portal.rendering import language, page, translations
 from woonketen.projections.portal.session import Session
 
 router = APIRouter()
@@ -26,7 +25,7 @@ NUMBERS = frozenset(
 )  # fmt: skip
 SOON = timedelta(days=30)
 """What ends within this term stands out."""
-_NEWEST_FIRST = {"steward_refusals": "at", "looks": "at", "steward_proofs": "at"}
+_NEWEST_FIRST = {"looks": "at", "steward_proofs": "at"}
 _PILOT = ("programme", "cohort", "phase", "outcome", "months_housed", "goals_met", "tenancy_kept", "as_of")
 _QUARANTINE = ("id", "orgs", "since", "reason", "error")
 
@@ -49,6 +48,8 @@ def _view(request: Request, session: Here, blad: str = "1") -> Response:
     view, roles = PAGES[request.url.path]
     needs(session, *roles)
     with desk_of(request, session) as desk:
+        if view == "steward_refusals":
+            return _refusals(request, session, desk, blad)
         return _table(request, session, desk, view, blad)
 
 
@@ -69,7 +70,7 @@ def looks(request: Request, session: Here, blad: str = "1") -> Response:
     needs(session, "steward", "bewoner")
     with desk_of(request, session) as desk:
         if session.user.role == "bewoner":
-            days = looked.days(desk.table("looks"), rendering.TOWN)
+            days = looked.days(desk.table("looks"), words.TOWN)
             return page(request, "gekeken.html", session, days=days[: looked.DAYS], more=len(days) > looked.DAYS)
         return _table(request, session, desk, "looks", blad)
 
@@ -83,6 +84,13 @@ def quarantine(request: Request, session: Here) -> Response:
     return _page(request, session, "quarantine", columns, rows)
 
 
+def _refusals(request: Request, session: Session, desk: Desk, blad: str) -> Response:
+    """The same refusal once, however often it came."""
+    groups = refused.groups(desk.table("steward_refusals"), words.TOWN)
+    shown, pages = leaf(groups, blad)
+    return page(request, "weigeringen.html", session, groups=shown, pages=pages)
+
+
 def figures(request: Request, session: Session, desk: Desk) -> Response:
     """The frozen tables of a quarter, the newest unless one is asked for; none where no quarter was frozen yet."""
     rows = desk.table("beleid")
@@ -90,7 +98,7 @@ def figures(request: Request, session: Session, desk: Desk) -> Response:
     asked = request.query_params.get("kwartaal")
     quarter = asked if asked in quarters else next(iter(quarters), None)
     tables = figures_of(row for row in rows if row["quarter"] == quarter)
-    pilots = counted(desk.table("programma_figures"))
+    pilots = counted(desk.table("programma_figures"), language(request))
     return page(request, "beleid.html", session, tables=tables, quarter=quarter, quarters=quarters, pilots=pilots)
 
 
@@ -114,7 +122,7 @@ def pilot(request: Request, session: Session, desk: Desk, blad: str) -> Response
         request,
         "programma.html",
         session,
-        pilots=counted(desk.table("programma_figures")),
+        pilots=counted(desk.table("programma_figures"), language(request)),
         columns=_PILOT,
         rows=shown,
         total=len(rows),
@@ -122,7 +130,7 @@ def pilot(request: Request, session: Session, desk: Desk, blad: str) -> Response
     )
 
 
-def counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def counted(rows: Iterable[Mapping[str, Any]], lang: str = "nl") -> dict[str, list[Mapping[str, Any]]]:
     """Figure → its latest count per programme and cohort; `value` in percent, as a chart draws it.
 
     >>> row = {"figure": "completed", "programme": "buddy", "cohort": None, "part": 1, "whole": 4}
@@ -130,13 +138,14 @@ def counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, An
     [('Buddy', 25.0, '1 van 4')]
     """
     latest = {(row["figure"], row["programme"], row["cohort"]): row for row in rows}
+    of = translations(lang).gettext("%(part)s van %(whole)s")
     found: dict[str, list[Mapping[str, Any]]] = {}
     for (figure, programme, cohort), row in latest.items():
-        name = codes.label("programme", programme)
+        name = words.code(programme, "programme", lang)
         bar = {
             "dimension": f"{name} {cohort}" if cohort else name,
             "value": 100 * row["part"] / row["whole"],
-            "shown": f"{row['part']} van {row['whole']}",
+            "shown": of % {"part": row["part"], "whole": row["whole"]},
         }
         found.setdefault(figure, []).append({**row, **bar})
     return found

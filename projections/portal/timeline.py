@@ -69,10 +69,26 @@ def _entries(row: Mapping[str, Any]) -> Iterator[Entry]:
             yield Entry(_date(each["due_on"]), _OF_ACTION[each["state"]], "action", each["action"], each["owner"])
     for each in row.get("efforts") or ():
         yield Entry(_date(each["on"]), "effort", "effort", each["effort"])
+    for each in row.get("parties") or ():
+        if each["last_event_on"]:
+            yield Entry(_date(each["last_event_on"]), "message", who=each["org"])
+    yield from _said(row)
     for each in row.get("warnings") or ():
         yield Entry(_date(each["opened_on"]), "warning", text=each["sentence"], severity=each["severity"])
         if each["due_on"]:
             yield Entry(_date(each["due_on"]), "due")
+
+
+def _said(row: Mapping[str, Any]) -> Iterator[Entry]:
+    """What a resident allowed, and what is still to be answered."""
+    for each in row.get("consents") or ():
+        if each["state"] == "granted" and each["from"]:
+            yield Entry(_date(each["from"]), "consented", "recipient", each["recipient"])
+        if each["state"] == "granted" and each["until"]:
+            yield Entry(_date(each["until"]), "consent", "recipient", each["recipient"])
+    for each in row.get("contests") or ():
+        if not each["answer"]:
+            yield Entry(_date(each["answer_by"]), "answer")
 
 
 def _date(told: date | str) -> date:

@@ -12,8 +12,9 @@ from woonketen.contracts import codes, indicators
 from woonketen.projections.portal import asking
 from woonketen.projections.portal.asked import Here, Missing, desk_of
 from woonketen.projections.portal.desk import Desk
-from woonketen.projections.portal.rendering import page
+from woonketen.projections.portal.rendering import language, page
 from woonketen.projections.portal.session import Session
+from woonketen.projections.portal.words import code
 
 router = APIRouter(prefix="/signaal")
 
@@ -57,7 +58,7 @@ def _shown(
         told=told,
         bij=row or "",
         back=f"/dossier/{row}" if row and session.user.role != "bewoner" else "/",
-        reasons=[(code, codes.label(name, code)) for code in codes.ordered(name)],
+        reasons=[(each, code(each, name, language(request))) for each in codes.ordered(name)],
         said=said,
         unsaid=unsaid,
     )

@@ -14,8 +14,8 @@ FORMAT = 1
 # What decides what a row holds; how it is read, sealed and written does not.
 _NO_MATTER = frozenset(
     {
-        "errors.py", "fields.py", "indicators.yaml", "labels.csv", "labels.py", "memory.py", "policy.csv", "ports.py",
-        "records.py", "schemas", "settings.py",
+        "english.csv", "english.py", "errors.py", "fields.py", "indicators.yaml", "labels.csv", "labels.py",
+        "memory.py", "policy.csv", "ports.py", "records.py", "schemas", "settings.py",
     }
 )  # fmt: skip
 _STREAMS = ("core", "drive/reading.py", "drive/turn.py")

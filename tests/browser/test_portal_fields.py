@@ -150,14 +150,3 @@ def test_a_coach_records_nothing_of_anothers_resident(served: Served, visit: lis
     told = {"kind": "visit_held", "token": "abcdefgh", "occurred_on": "2026-06-08", "channel": "door"}
     assert other.post(f"/dossier/{row}", **told).status_code == 404
     assert one.post(f"/dossier/{row}", **(told | {"kind": "lease.decided"})).status_code in (400, 404, 422)
-
-
-def test_in_english_the_frame_is_english_and_the_data_are_as_they_were_told(
-    served: Served, visit: list[Visitor]
-) -> None:
-    visitor = come(served, visit, "coach-w40")
-    assert visitor.post("/taal", taal="en", terug="/").status_code == 303
-    page = visitor.get("/").text
-    assert '<html lang="en">' in page
-    assert "Whom do I call today, and why" in page
-    assert "huurachterstand" in page

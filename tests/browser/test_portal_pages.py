@@ -102,6 +102,19 @@ def test_states_of_a_page_too(page: Page, served: Served) -> None:
     assert not wrong(page)
 
 
+@pytest.mark.parametrize("name", ["steward-ijsselstad", "bewoner-s05", "coach-w40"])
+def test_english_pages_too_with_everything_opened(page: Page, served: Served, name: str) -> None:
+    sign_in(page, served, name)
+    page.locator("button[value=en]").click()
+    assert page.locator("html").get_attribute("lang") == "en"
+    for path in ("/weigeringen", "/gekeken") if name.startswith("steward") else ("/",):
+        page.goto(served.url + path)
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        page.set_viewport_size({"width": 320, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert not wrong(page), path
+
+
 def test_a_contrast_that_is_too_low_is_found(page: Page, served: Served) -> None:
     """The check itself: it sees what we plant."""
     page.goto(served.url + "/privacy")

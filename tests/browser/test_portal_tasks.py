@@ -156,6 +156,20 @@ def test_a_steward_answers_what_a_resident_asked(wide: Page, served: Served) -> 
     served.platform.rights.lift(served.platform.user("bewoner-5c1e"), "early_signalling")
 
 
+def test_a_steward_reads_each_refusal_once_and_opens_it_by_keyboard(page: Page, served: Served) -> None:
+    sign_in(page, served, "steward-ijsselstad")
+    page.goto(served.url + "/weigeringen")
+    often = page.locator(".items > li:has(.b2)").first
+    expect(often.locator("table")).to_be_hidden()
+    count = int(often.locator(".badge").inner_text().split()[0])
+    often.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(often.locator("table")).to_be_visible()
+    expect(often.locator("tbody tr")).to_have_count(count)
+    told = [each.inner_text() for each in page.locator(".items > li").all()]
+    assert len(told) == len(set(told)) > 3
+
+
 def test_another_persons_page_is_not_there(page: Page, served: Served) -> None:
     sign_in(page, served, "coach-w40")
     address = str(page.locator("#lijst h3 a").first.get_attribute("href"))

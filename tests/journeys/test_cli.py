@@ -24,7 +24,8 @@ COMMANDS = {
     "org add": "--kind --source --district --subject-url --phone",
     "org list": "",
     "org leave": "",
-    "user": "add sessions sign-out",
+    "user": "add list sessions sign-out",
+    "user list": "--org",
     "user sessions": "",
     "user sign-out": "",
     "user add": "--org --role --worker --resident",
@@ -258,6 +259,40 @@ def test_user_add(town: Office) -> None:
     resident = ["user", "add", "bewoner-2", "--org", GI, "--role", "bewoner", "--resident", f"{GI}:G-000002", "--json"]
     assert town(*resident).object == {"user": "bewoner-2", "org": GI, "role": "bewoner"}
     assert [row["programme"] for row in town("view", "bewoner", "--as", "bewoner-2", "--json").rows] == ["doorstroom"]
+
+
+def test_user_list_tells_what_user_add_was_given_and_not_who_a_resident_is(town: Office) -> None:
+    town("user", "add", "coach-11", "--org", CO, "--role", "coach", "--worker", "W-11")
+    town("user", "add", "bewoner-4", "--org", GI, "--role", "bewoner", "--resident", f"{GI}:G-000004")
+    rows = town("user", "list", "--json").rows
+    of = {row["user"]: row for row in rows}
+    assert of["coach-11"] == {"user": "coach-11", "org": CO, "role": "coach", "worker": "W-11", "active": True}
+    assert of["bewoner-4"] == {"user": "bewoner-4", "org": GI, "role": "bewoner", "worker": None, "active": True}
+    assert [(row["org"], row["role"], row["user"]) for row in rows] == sorted(
+        (row["org"], row["role"], row["user"]) for row in rows
+    )
+    own = town("user", "list", "--org", CO, "--json").rows
+    assert own == [row for row in rows if row["org"] == CO]
+    told = town("user", "list", "--org", CO)
+    assert "coach-11" in told.out
+    assert "wk_u_" not in told.out + town("user", "list").out
+    town("user", "list", "--org", "niet-bekend", code=2)
+
+
+def test_a_name_that_another_key_sealed_is_not_told_and_a_login_that_is_gone_is_not_active(town: Office) -> None:
+    town("user", "add", "coach-12", "--org", CO, "--role", "coach", "--worker", "W-12")
+    with town.platform() as platform:
+        rolname = platform.user("coach-12").rolname
+        with platform.parts.processor.transaction():
+            platform.parts.processor.execute(
+                "UPDATE gate.name SET sealed = sealed || 'x' WHERE rolname = %s", [rolname]
+            )
+        platform.parts.owner.execute(f'ALTER ROLE "{rolname}" RENAME TO "{rolname}_gone"')
+        try:
+            (row,) = [each for each in town("user", "list", "--org", CO, "--json").rows if each["worker"] == "W-12"]
+        finally:
+            platform.parts.owner.execute(f'ALTER ROLE "{rolname}_gone" RENAME TO "{rolname}"')
+    assert (row["user"], row["active"]) == (None, False)
 
 
 def test_link_issue_and_use(town: Office) -> None:

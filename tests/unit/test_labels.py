@@ -9,9 +9,10 @@ import builders as b
 import msgspec
 import pytest
 
-from woonketen.contracts import codes, labels
+from woonketen.contracts import codes, english, indicators, labels, refusals
 from woonketen.contracts.catalogue import TYPES
 from woonketen.contracts.views import OTHER_VIEWS, PERSON_VIEWS
+from woonketen.streams.core.show.bewoner import GROUNDS
 
 
 def names_of(hint: Any) -> set[str]:
@@ -58,3 +59,50 @@ def test_a_look_is_a_sentence_without_a_name() -> None:
     assert "noodgeval" in labels.look(row | {"name": "break-glass view coach"})
     assert "wie er bij u gekeken had" in labels.look(row | {"name": "who looked", "role": "steward"})
     assert "bekeek u zelf" in labels.look(row | {"role": "bewoner", "purpose": "self"})
+
+
+# --- English ----------------------------------------------------------------------------------------------------------
+
+BESIDE = {
+    "field": labels.FIELDS.keys(),
+    "indicator": indicators.shipped().indicators.keys(),
+    "refusal": refusals.REFUSALS.keys(),
+}
+
+
+@pytest.mark.parametrize("name", sorted(codes.names() | BESIDE.keys()))
+def test_whatever_has_a_dutch_word_has_an_english_one(name: str) -> None:
+    there = BESIDE.get(name) or codes.members(name)
+    assert english.words(name).keys() == set(there)
+    for told in english.words(name).values():
+        assert told == told.strip() != ""
+        assert "_" not in told
+
+
+def test_codes_are_read_out_in_english_too() -> None:
+    assert labels.value("kind", "conditional", lang="en") == "conditional"
+    assert labels.value("plan", {"action": "repair", "due_on": "2026-06-09", "blocking": True}, lang="en") == (
+        "action: carry out a repair, at the latest: 9 June 2026, needed first: yes"
+    )
+    assert labels.value("may_signal_missing", ["objection", "agreement"], lang="en") == (
+        "the tenant objected; an agreement on early signalling"
+    )
+    assert labels.value("wants", {"housing": "own_home"}, lang="en").startswith("housing: ")
+    assert labels.purpose("self", "en") == "seeing your own data"
+    assert labels.purpose("guidance", "en") == "guidance"
+
+
+def test_words_beside_the_codes_are_whole_too() -> None:
+    assert english.words("own_purpose").keys() == labels._PURPOSES.keys()
+    assert english.words("missing").keys() == labels._MISSING.keys()
+    assert english.words("owned").keys() == labels._OWNERS.keys()
+    assert english.words("ground").keys() == set(GROUNDS.values())
+    assert english.of_dutch("ground", "toestemming") == "consent"
+
+
+def test_a_dutch_label_of_a_row_is_found_back() -> None:
+    assert english.of_dutch("event_type", "bezoek gemist") == "visit missed"
+    assert english.of_dutch("event_type", "iets anders") is None
+    unlike = [name for name in ("event_type", "category", "role") for code in codes.members(name)
+              if english.of_dutch(name, codes.label(name, code)) != english.label(name, code)]  # fmt: skip
+    assert unlike == []

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from woonketen.contracts import labels
 from woonketen.projections.listing import FILTERS, SORTS
-from woonketen.projections.portal import asking, looked, rendering, tables, timeline
+from woonketen.projections.portal import asking, looked, refused, rendering, tables, timeline, words
 from woonketen.projections.portal.desk import Line
 from woonketen.projections.portal.tables import in_order
 from woonketen.projections.portal.texts import missing, texts
@@ -226,6 +226,73 @@ def test_the_timeline_is_what_the_row_says_in_order() -> None:
     assert timeline.entries({}) == []
 
 
+def test_the_timeline_tells_messages_of_parties_and_what_a_resident_allowed() -> None:
+    given = {"recipient": "wijkteam", "purpose": "coordination", "from": "2026-05-01", "until": "2027-05-01"}
+    row = {
+        "parties": [{"org": "dakpan-wonen", "last_event_on": "2026-06-05"}, {"org": "x", "last_event_on": None}],
+        "consents": [given | {"state": "granted"}, given | {"state": "withdrawn", "from": "2026-04-01"}],
+        "contests": [
+            {"warning": "WA-1", "answer_by": "2026-06-12", "answer": None},
+            {"warning": "WA-2", "answer_by": "2026-06-02", "answer": "upheld"},
+        ],
+    }
+    assert [(each.on.isoformat(), each.kind, each.code or each.who) for each in timeline.entries(row)] == [
+        ("2026-05-01", "consented", "wijkteam"), ("2026-06-05", "message", "dakpan-wonen"),
+        ("2026-06-12", "answer", None), ("2027-05-01", "consent", "wijkteam"),
+    ]  # fmt: skip
+
+
+def refusal(at: str, org: str = "dakpan-wonen", **more: Any) -> dict[str, Any]:
+    told = {"type": "rent.balance_reported", "reason": "schema", "detail": "data.month", "mend": "give a month"}
+    return {"org": org, "at": at} | told | more
+
+
+REFUSALS = [
+    refusal("2026-06-01T22:30:00+00:00"),
+    refusal("2026-06-05T10:00:00+00:00", org="openbaar-wonen"),
+    refusal("2026-06-03T10:00:00+00:00", detail="data.lease_id"),
+    refusal("2026-06-04T10:00:00+00:00"),
+    refusal("2026-06-06T10:00:00+00:00", reason="malformed", type=None, detail=None, mend=None),
+]
+
+
+def test_the_same_refusal_is_told_once_with_its_days_the_newest_first() -> None:
+    found = refused.groups(REFUSALS, words.TOWN)
+    assert [(each.reason, each.detail, each.count, each.first.day, each.last.day) for each in found] == [
+        ("malformed", None, 1, 6, 6), ("schema", "data.month", 3, 2, 5), ("schema", "data.lease_id", 1, 3, 3),
+    ]  # fmt: skip
+    assert found[1].orgs == ["dakpan-wonen", "openbaar-wonen"]
+    assert [row["at"][8:10] for row in found[1].rows] == ["05", "04", "01"]
+
+
+@given(st.permutations(REFUSALS))
+def test_in_whatever_order_they_come(rows: list[dict[str, Any]]) -> None:
+    assert refused.groups(rows, words.TOWN) == refused.groups(REFUSALS, words.TOWN)
+
+
+def test_of_very_many_the_newest_are_there_and_all_are_counted() -> None:
+    many = [refusal(f"2026-06-0{1 + n % 9}T10:{n % 60:02}:00+00:00") for n in range(120)]
+    (found,) = refused.groups(many)
+    assert (found.count, len(found.rows), found.first.day, found.last.day) == (120, refused.ROWS, 1, 9)
+    assert min(row["at"] for row in found.rows) > "2026-06-06"
+    html = made("weigeringen.html", "steward", groups=[found], pages=None)
+    assert "Dit zijn de nieuwste 50." in html
+    assert html.count("<tr>") == 1 + refused.ROWS
+
+
+def test_refusals_open_without_a_script_and_speak_the_language_of_the_page() -> None:
+    groups = refused.groups(REFUSALS, words.TOWN)
+    dutch, english = (made("weigeringen.html", "steward", lang, groups=groups, pages=None) for lang in ("nl", "en"))
+    assert dutch.count("<details><summary>") == english.count("<details><summary>") == 3
+    assert "Toon de 3 berichten" in dutch
+    assert '<span class="small muted" lang="en">give a month</span>' in dutch
+    assert "Verbeter het genoemde veld" in dutch
+    assert "A field is wrong" in english
+    assert "Verbeter het genoemde veld" not in english
+    assert re.search(r'<span lang="nl">Stuur een CloudEvent', english), "where there is no English mend"
+    assert "2 June 2026" in english
+
+
 def test_looks_are_told_by_day_and_by_whom() -> None:
     def look(at: str, role: str, *fields: str) -> dict[str, Any]:
         return {"at": at, "organisation": "o", "role": role, "purpose": "guidance", "fields": ["resident", *fields]}
@@ -233,7 +300,7 @@ def test_looks_are_told_by_day_and_by_whom() -> None:
     found = looked.days(
         [look("2026-06-08T22:30:00Z", "coach", "lease"), look("2026-06-09T10:00:00Z", "coach", "card"),
          look("2026-06-09T11:00:00Z", "bewoner"), look("2026-06-01T11:00:00Z", "coach", "break_glass")],
-        rendering.TOWN,
+        words.TOWN,
     )  # fmt: skip
     assert [on for on, _ in found] == [date(2026, 6, 9), date(2026, 6, 1)]
     assert [(each.role, each.times, each.fields) for each in found[0][1]] == [
@@ -258,21 +325,37 @@ def test_what_asks_for_something_stands_first() -> None:
 
 
 def test_words_as_one_writes_them() -> None:
-    assert rendering.org("gemeente-ijsselstad") == "Gemeente IJsselstad"
-    assert rendering.who("wijkteam") == "het wijkteam"
-    assert rendering.value(6.2, "nuisance_per_100") == "6,2"
-    assert rendering.value(date(2026, 6, 9), "due_on") == "9 juni 2026"
-    assert str(rendering.breaks("a_<b>")) == "a_<wbr>&lt;b&gt;"
+    assert words.org("gemeente-ijsselstad") == "Gemeente IJsselstad"
+    assert words.who("wijkteam") == "het wijkteam"
+    assert words.value(6.2, "nuisance_per_100") == "6,2"
+    assert words.value(date(2026, 6, 9), "due_on") == "9 juni 2026"
+    assert str(words.breaks("a_<b>")) == "a_<wbr>&lt;b&gt;"
 
 
 # --- templates that no story reaches ----------------------------------------------------------------------------------
 
 
-def made(template: str, role: str, **told: Any) -> str:
+def made(template: str, role: str, lang: str = "nl", **told: Any) -> str:
     user = SimpleNamespace(role=role, org="rekenhulp-delta")
     session = SimpleNamespace(user=user, purpose="early_signalling", csrf="c")
-    every = {"session": session, "demo": False, "path": "/", "again": "/", "language": "nl"}
-    return rendering.environment("nl").get_template(template).render(every | told)
+    every = {"session": session, "demo": False, "path": "/", "again": "/", "language": lang, "open_day": None}
+    return rendering.environment(lang).get_template(template).render(every | told)
+
+
+def test_sentences_stay_dutch_on_an_english_page_and_say_so() -> None:
+    told = warning(2) | {"label": "Geen contact meer", "action": "Bel.", "closes_when": "Als er contact is.",
+                         "closed_on": None, "rule": "Regel.", "rule_version": "3", "as_of": date(2026, 6, 8),
+                         "gaps": ["Niets."], "evidence": [{"on": "2026-06-01", "type": "bezoek gemist",
+                                                           "org": "coach-oost", "corrected": False}]}  # fmt: skip
+    more: dict[str, Any] = {"bij": "", "back": "/", "reasons": [], "said": False, "unsaid": False}
+    html = made("signaal.html", "coach", "en", told=told, **more)
+    assert "<h1>No contact any more</h1>" in html
+    for sentence in ("Er is iets: dat.", "Bel.", "Als er contact is.", "Regel.", "Niets."):
+        assert f'<span lang="nl">{sentence}</span>' in html
+    assert "visit missed (Coach Oost)" in html
+    assert "Whose turn it is" in html
+    dutch = made("signaal.html", "coach", told=told, **more)
+    assert 'lang="nl"' not in dutch.replace('<html lang="nl">', "")
 
 
 def test_a_signal_shows_its_view_and_a_withdrawn_one_says_so() -> None:
