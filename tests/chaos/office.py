@@ -182,8 +182,11 @@ def links(platform: Any) -> Links:
     return Links(lambda by, subject, org: str(platform.issue_link(by, subject, org)["code"]))
 
 
-def live(platform: Any, sent: Iterable[Sent], last: date) -> Counter[str]:
-    """Takes in what was sent, closes each day, runs; gives the receipts by status."""
+def live(
+    platform: Any, sent: Iterable[Sent], last: date, heard: dict[tuple[str, Any], list[Any]] | None = None
+) -> Counter[str]:
+    """Takes in what was sent, closes each day, runs; gives the receipts by status. `heard` gets those of each event:
+    (organisation, id) → status and reason."""
     counts: Counter[str] = Counter()
     linked = links(platform)
     closed = FIRST_DAY - timedelta(days=1)
@@ -192,8 +195,10 @@ def live(platform: Any, sent: Iterable[Sent], last: date) -> Counter[str]:
             platform.close_days(closed + timedelta(days=1), before)
             closed = before
         for org, lines in files.items():
-            receipts = platform.ingest(org, io.BytesIO(b"\n".join(map(linked, lines))), "cloudevents")
-            counts.update(receipt.status for receipt in receipts)
+            for receipt in platform.ingest(org, io.BytesIO(b"\n".join(map(linked, lines))), "cloudevents"):
+                counts[receipt.status] += 1
+                if heard is not None:
+                    heard.setdefault((org, receipt.id), []).append((receipt.status, receipt.reason))
     platform.close_days(closed + timedelta(days=1), last)
     platform.run(until_idle=True)
     return counts

@@ -22,18 +22,21 @@ class Proxy:
         self._refusing = False
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def cut(self) -> None:
-        """Everything that runs through it breaks, and nobody new gets in."""
+    def cut(self) -> int:
+        """Everything that runs through it breaks, and nobody new gets in. The number of connections that there were."""
         self._refusing = True
         with self._lock:
             for pair in self._pairs:
                 for end in pair:
                     with suppress(OSError):
                         end.shutdown(socket.SHUT_RDWR)
+            return len(self._pairs)
 
-    def hold(self) -> None:
-        """Nothing passes any more, and nobody is told."""
+    def hold(self) -> int:
+        """Nothing passes any more, and nobody is told. The number of connections that there are."""
         self._open.clear()
+        with self._lock:
+            return len(self._pairs)
 
     def mend(self) -> None:
         self._refusing = False

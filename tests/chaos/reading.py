@@ -18,6 +18,8 @@ from woonketen.streams.keys.kek import load_kek
 from woonketen.streams.keys.vault import PostgresVault
 from woonketen.streams.log.postgres import PostgresLog
 
+Heard = dict[tuple[str, str | None], list[tuple[str, str | None]]]
+"""(organisation, id of an event) → status and reason of each receipt that it was given."""
 _RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\bP-[0-9a-zA-Z]+|\bWA-[0-9a-zA-Z-]+")
 _WALL_CLOCK = ("last_event_at", "heartbeat_at", "at")
 
@@ -69,6 +71,23 @@ def views(office: Office) -> dict[str, list[str]]:
                 found = platform.warnings(user, every=True, known_on=None)
                 seen[f"{user}: warnings"] = _plain(found)
     return seen
+
+
+def receipts(office: Office, heard: Heard) -> dict[str, str]:
+    """Event → what became of it. What was sent twice, or waited, counts by how it ended; an event that is known and was
+    once refused, and one that is neither, are told apart from both."""
+    ended: dict[str, str] = {}
+    with office.platform() as platform:
+        waited = {(org, row["id"]): row for org in {org for org, _ in heard} for row in platform.receipts(org)}
+        for (org, id_), told in heard.items():
+            outcome = waited.get((org, id_))
+            refused = {f"refused: {reason}" for status, reason in told if status == "refused"}
+            if outcome is not None and outcome["status"] != "accepted":
+                refused.add(f"{outcome['status']}: {outcome['reason']}")
+            elif id_ is not None and platform.known(org, id_):
+                refused.add("accepted")
+            ended[f"{org} {id_}"] = " and ".join(sorted(refused)) or "nothing"
+    return ended
 
 
 def _plain(rows: Any) -> list[str]:

@@ -10,12 +10,9 @@ from __future__ import annotations
 import io
 import os
 import random
-import signal
-import subprocess
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -25,17 +22,19 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
+from chaos.breaking import WRONG, Region, region
 from chaos.office import live, opened_office, wait_for
 from chaos.proxy import Proxy
-from chaos.reading import events, views
-from chaos.scaled import ScaledOffice, child_of, end, scaled_office, signal_child
-from chaos.town import FIRST_DAY, Links, Sent, agreements, by_day, heartbeats, lives
-from psycopg.conninfo import make_conninfo
+from chaos.reading import Heard, events, receipts, views
+from chaos.scaled import end
+from chaos.town import CO, FIRST_DAY, GI, Links, Sent, agreements, by_day, envelope, heartbeats, lives, pseudonym
+from kafka import KafkaProducer
+from wkscaled import refusals_of
 
-from woonketen.contracts.errors import Unreachable, WoonketenError
+from woonketen.contracts.errors import WoonketenError
 from woonketen.orchestration.kafka.broker import Broker, running
 from woonketen.orchestration.moving import send
-from woonketen.streams.kafka.link import link_of
+from woonketen.streams.kafka.link import Link, link_of
 from woonketen.streams.keys.vault import PostgresVault
 from woonketen.streams.log.postgres import SCALED, PostgresLog
 
@@ -43,8 +42,8 @@ FAULTS = int(os.environ.get("WOONKETEN_TEST_FAULTS", "0")) or 20
 SEED = int(os.environ.get("WOONKETEN_TEST_SEED", "0")) or random.randrange(1, 10**6)
 RESIDENTS, WEEKS = 8 + FAULTS // 5, 4
 LAST = FIRST_DAY + timedelta(days=7 * WEEKS - 1)
-PLANTED = str(Path(__file__).parent / "planted")
-SESSION_SECONDS = 3.0  # as `planted` sets it
+BY_KAFKA = CO
+"""Who writes to a topic; the others bring files."""
 
 Told = dict[str, list[str]]
 
@@ -54,17 +53,39 @@ def feed(weeks: int = WEEKS, residents: int = RESIDENTS) -> list[Sent]:
     sent = [*agreements(FIRST_DAY, LAST.replace(year=2028)), *lives(residents, FIRST_DAY, last, 5)]
     for week in range(weeks):
         sent += heartbeats(FIRST_DAY + timedelta(days=7 * week))
+        sent += wrong(FIRST_DAY + timedelta(days=7 * week + 3), week)
     return sorted(sent, key=lambda each: each.on)
 
 
+def wrong(on: date, number: int) -> Iterator[Sent]:
+    """What is refused, of who writes to a topic: there each is refused once, however often admission is killed."""
+    name = f"{WRONG.decode()}{number}"
+    data = {"occurred_on": on.isoformat(), "channel": "pigeon", "reached": True}
+    sent = envelope(BY_KAFKA, "contact.attempted", name, on, data, pseudonym(BY_KAFKA, 0))
+    yield Sent(on, BY_KAFKA, msgspec.json.encode(sent))
+    yield Sent(on, BY_KAFKA, f"{name} is no event".encode())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an installation holds in the end: the log by resident, what each user sees, and each event's receipt."""
+
+    log: Told
+    views: Told
+    receipts: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def undisturbed() -> tuple[Told, Told]:
+def undisturbed() -> Seen:
+    heard: Heard = {}
     with opened_office() as office:
         with office.platform() as platform:
-            assert not live(platform, feed(), LAST)["refused"]
-        told, seen = events(office), views(office)
-    assert sum(bool(rows) for rows in seen.values()) > len(seen) / 2
-    return told, seen
+            live(platform, feed(), LAST, heard)
+            assert not platform.quarantine.list()
+        seen = Seen(events(office), views(office), receipts(office, heard))
+    assert sum(bool(rows) for rows in seen.views.values()) > len(seen.views) / 2
+    assert sum(each.startswith("refused") for each in seen.receipts.values()) == WEEKS + 1
+    return seen
 
 
 @pytest.fixture(scope="module")
@@ -81,250 +102,100 @@ def broker_behind(java_and_maven: None) -> Iterator[tuple[Broker, Proxy]]:
 
 
 @dataclass
-class Region:
-    """The scaled installation, its workers, and the ways to break it."""
+class Town:
+    """Whoever delivers: seven bring files, one writes to its topic, with a client of its own through the proxy."""
 
-    office: ScaledOffice
-    broker: Broker
-    kafka: Proxy
-    database: Proxy
-    rng: random.Random
-    steps: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    admissions: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    stopped: list[tuple[float, int]] = field(default_factory=list)
-    faults: Counter[str] = field(default_factory=Counter)
-    codes: list[int] = field(default_factory=list)
-    slow: bool = False
+    made: Region
+    linked: Links
+    topic: str
+    producer: Any
+    heard: Heard = field(default_factory=dict)
+    written: list[Any] = field(default_factory=list)
 
-    # --- processes ---
+    def deliver(self, org: str, lines: list[bytes]) -> None:
+        """A slow partner sends one event at a time."""
+        slow = self.made.slow and len(lines) > 1
+        for part in [[line] for line in lines] if slow else [lines]:
+            self.tell(org, part) if org != BY_KAFKA else self.write(part)
+            if slow:
+                self.made.slow = False
+                time.sleep(self.made.rng.uniform(0, 0.3))
 
-    def environment(self, **more: str) -> dict[str, str]:
-        """Workers reach both servers through the proxies."""
-        path = os.pathsep.join([PLANTED, os.environ.get("PYTHONPATH", "")])
-        dsn = make_conninfo(self.office.dsn(), port=self.database.port)
-        return {
-            "PYTHONPATH": path,
-            "WOONKETEN_DATABASE": dsn,
-            "WOONKETEN_KAFKA": f"127.0.0.1:{self.kafka.port}",
-            **more,
-        }
+    def tell(self, org: str, lines: list[bytes]) -> None:
+        """Until it is told: a partner sends again what has no receipt."""
 
-    def add_step(self, **more: str) -> None:
-        self.steps.append(self.office.worker("step", **self.environment(**more)))
+        def told() -> bool:
+            with trying(self.made), self.made.office.platform() as platform:
+                found = list(platform.ingest(org, io.BytesIO(b"\n".join(map(self.linked, lines))), "cloudevents"))
+                for receipt in found:
+                    self.heard.setdefault((org, receipt.id), []).append((receipt.status, receipt.reason))
+                return len(found) == len(lines)
+            return False
 
-    def add_admission(self) -> None:
-        self.admissions.append(self.office.worker("admission", **self.environment()))
+        wait_for(told)
 
-    def close(self) -> None:
-        self.mend()
-        for process in (*self.steps, *self.admissions):
-            process.kill()
-            process.wait()
+    def write(self, lines: list[bytes]) -> None:
+        """And does not wait: faults come before it is admitted, and before Kafka has it."""
 
-    def mend(self) -> None:
-        for _, pid in self.stopped:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-        self.stopped.clear()
-        self.kafka.mend()
-        self.database.mend()
+        def coded() -> list[bytes]:
+            with trying(self.made):
+                return [self.linked(line) for line in lines]
+            return []
 
-    # --- faults ---
+        self.written += [self.producer.send(self.topic, value=line) for line in wait_for(coded)]
 
-    def kill_worker(self) -> None:
-        signal_child(self.rng.choice(self.steps), signal.SIGKILL)
+    def admitted(self) -> None:
+        """Until admission has everything that was written."""
+        if not self.written:
+            return
+        upto = max(each.get(180).offset for each in self.written) + 1
+        self.written.clear()
 
-    def kill_supervisor(self) -> None:
-        gone = self.steps.pop(self.rng.randrange(len(self.steps)))
-        gone.kill()
-        gone.wait()
-        self.add_step()
-
-    def kill_admission(self) -> None:
-        signal_child(self.rng.choice(self.admissions), signal.SIGKILL)
-
-    def zombie(self) -> None:
-        """A worker stands still for longer than its session lasts, and goes on as if nothing had been."""
-        pid = child_of(self.rng.choice(self.steps))
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                self.stopped.append((time.monotonic() + SESSION_SECONDS * 1.5, pid))
-
-    def wake(self) -> None:
-        for due, pid in list(self.stopped):
-            if time.monotonic() > due:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-                self.stopped.remove((due, pid))
-
-    def cut(self, proxy: Proxy) -> None:
-        proxy.cut()
-        time.sleep(self.rng.uniform(0, 1))
-        proxy.mend()
-
-    def hold(self, proxy: Proxy) -> None:
-        proxy.hold()
-        time.sleep(self.rng.uniform(0, 2))
-        proxy.mend()
-
-    def kill_broker(self) -> None:
-        self.broker.kill()
-        time.sleep(self.rng.uniform(0, 1))
-
-        def begun() -> bool:
-            with suppress(Unreachable):  # while it was away somebody's outgoing connection may have got its port
-                self.broker.start()
-            return self.broker.alive()
-
-        wait_for(begun)
-
-    def kill_postgres(self) -> None:
-        self.office.kill_postgres()
-        self.begin_postgres()
-
-    def begin_postgres(self) -> None:
         def there() -> bool:
-            with suppress(WoonketenError, psycopg.Error), self.office.sql():
-                self.database.target = int(psycopg.conninfo.conninfo_to_dict(self.office.dsn())["port"])
-                return True
+            with trying(self.made), self.made.office.sql() as connection:
+                row = connection.execute("SELECT next FROM admission.door WHERE topic = %s", [self.topic]).fetchone()
+                return row is not None and row[0] >= upto
             return False
 
         wait_for(there)
 
-    def scale_up(self) -> None:
-        if len(self.steps) < 3:
-            self.add_step()
-
-    def scale_down(self) -> None:
-        if len(self.steps) > 1:
-            gone = self.steps.pop(0)
-            self.wake_all()
-            wait_for(lambda: child_of(gone) is not None)  # before, it is a Python that starts, and ends like one
-            self.codes += end([gone])
-
-    def wake_all(self) -> None:
-        for _, pid in self.stopped:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-        self.stopped.clear()
-
-    def double(self) -> None:
-        """What was delivered comes again, once whole and once damaged, and something that nobody of ours wrote."""
-        with self.office.sql() as connection:
-            vault = PostgresVault(connection, self.office.keys())
-            log = PostgresLog(connection, vault)
-            some = [record for p in log.ends() for record in log.read(p, self.rng.randrange(20), 10)]
-        with suppress(WoonketenError):
-            damaged = [msgspec.structs.replace(record, sealed=b"damaged") for record in some]
-            send(link_of(self.office.settings), [*some, *damaged])
-            alien(self.office)
-
-    def fill_quarantine(self) -> None:
-        """More is set aside than anybody looks through: the line stops, until somebody has looked."""
-        with self.office.sql() as connection:
-            connection.execute(
-                "INSERT INTO gate.quarantine (set, partition, seq, since, reason, error)"
-                " SELECT name, 0, 10^9 + n, '2026-01-05', 'record', 'Planted' FROM gate.set, generate_series(1, 1000) n"
-                " WHERE live"
-            )
-        time.sleep(self.rng.uniform(0.5, 1.5))
-        with self.office.sql() as connection:
-            connection.execute("DELETE FROM gate.quarantine WHERE error = 'Planted'")
-
-    def slow_down(self) -> None:
-        self.slow = True
-
-    def inject(self) -> None:
-        chosen, times = zip(*self.ways().items(), strict=True)
-        (name,) = self.rng.choices(chosen, [times_ for _, times_ in times])
-        self.ways()[name][0]()
-        self.faults[name] += 1
-
-    def ways(self) -> dict[str, tuple[Callable[[], None], int]]:
-        """Each with how often it comes."""
-        return {
-            "kill -9 of a worker": (self.kill_worker, 5),
-            "kill -9 of a supervisor": (self.kill_supervisor, 2),
-            "kill -9 of admission": (self.kill_admission, 2),
-            "a worker stands still and comes back": (self.zombie, 3),
-            "network to Kafka cut": (lambda: self.cut(self.kafka), 2),
-            "network to Kafka held up": (lambda: self.hold(self.kafka), 2),
-            "network to PostgreSQL cut": (lambda: self.cut(self.database), 2),
-            "network to PostgreSQL held up": (lambda: self.hold(self.database), 2),
-            "kill -9 of the broker": (self.kill_broker, 2),
-            "kill -9 of PostgreSQL": (self.kill_postgres, 2),
-            "one worker more": (self.scale_up, 2),
-            "one worker less": (self.scale_down, 2),
-            "delivered twice, and an alien message": (self.double, 2),
-            "the quarantine is full": (self.fill_quarantine, 1),
-            "a slow partner": (self.slow_down, 1),
-        }
-
-
-def alien(office: ScaledOffice) -> None:
-    from kafka import KafkaProducer
-
-    link = link_of(office.settings)
-    producer = KafkaProducer(**link.options())
-    try:
-        producer.send(link.events, value=b"not a record", partition=0).get(60)
-    finally:
-        producer.close(timeout=2)
+    def told_in_the_topic(self) -> None:
+        """Of each event that is not refused there, a partner takes it that it is accepted."""
+        for each in refusals_of(link_of(self.made.office.settings), BY_KAFKA):
+            self.heard.setdefault((BY_KAFKA, each["id"]), []).append((each["status"], each["reason"]))
 
 
 @contextmanager
-def region(broker_behind: tuple[Broker, Proxy], prefix: str, seed: int) -> Iterator[Region]:
-    broker, kafka = broker_behind
-    database = Proxy()
-    with scaled_office({**broker.settings(), "kafka_prefix": prefix}) as office, office.sql():
-        made = Region(office, broker, kafka, database, random.Random(seed))
-        made.begin_postgres()
-        try:
-            yield made
-        finally:
-            made.close()
-            database.close()
-
-
-def codes(office: ScaledOffice) -> Links:
+def town(made: Region) -> Iterator[Town]:
     def issue(by: str, subject: str, org: str) -> str:
-        with office.platform() as platform:
+        with made.office.platform() as platform:
             return str(platform.issue_link(by, subject, org)["code"])
 
-    return Links(issue)
+    own = made.office("org", "credentials", BY_KAFKA, "--kafka", "--json").object
+    password, operator = Path(made.office.home / own["password_file"]).read_text(), link_of(made.office.settings)
+    link = Link(f"127.0.0.1:{made.kafka.port}", own["user"], password, operator.security, operator.prefix)
+    producer = KafkaProducer(**link.options(), acks="all", enable_idempotence=True, delivery_timeout_ms=180_000)
+    try:
+        yield Town(made, Links(issue), own["topic"], producer)
+    finally:
+        producer.close(timeout=5)
 
 
-def deliver(made: Region, org: str, lines: list[bytes], linked: Links, receipts: Counter[str]) -> None:
-    """A slow partner sends one event at a time."""
-    slow, made.slow = made.slow, False
-    for part in [[line] for line in lines] if slow else [lines]:
-        tell(made, org, part, linked, receipts)
-        if slow:
-            time.sleep(made.rng.uniform(0, 0.3))
-
-
-def tell(made: Region, org: str, lines: list[bytes], linked: Links, receipts: Counter[str]) -> None:
-    """Until it is told: a partner sends again what has no receipt."""
-
-    def told() -> bool:
-        with suppress(WoonketenError, psycopg.Error), made.office.platform() as platform:
-            found = list(platform.ingest(org, io.BytesIO(b"\n".join(map(linked, lines))), "cloudevents"))
-            receipts.update(receipt.status for receipt in found)
-            return len(found) == len(lines)
+@contextmanager
+def trying(made: Region) -> Iterator[None]:
+    """What fails of a fault is done again; PostgreSQL may be elsewhere by then."""
+    try:
+        yield
+    except (WoonketenError, psycopg.Error):
         made.begin_postgres()
-        return False
-
-    wait_for(told)
 
 
 def close(made: Region, first: date, last: date) -> None:
     def closed() -> bool:
-        with suppress(WoonketenError, psycopg.Error), made.office.platform() as platform:
+        with trying(made), made.office.platform() as platform:
             if platform.open_day() <= last:
                 platform.close_days(max(first, platform.open_day()), last)
             return True
-        made.begin_postgres()
         return False
 
     wait_for(closed)
@@ -343,47 +214,85 @@ def settled(made: Region, seconds: float = 300) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(240 + 30 * FAULTS)
 def test_faults_of_all_kinds_change_nothing(
-    broker_behind: tuple[Broker, Proxy], undisturbed: tuple[Told, Told], capsys: pytest.CaptureFixture[str]
+    broker_behind: tuple[Broker, Proxy], undisturbed: Seen, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    began, receipts, sent = time.monotonic(), Counter[str](), feed()
-    with region(broker_behind, f"chaos{SEED}-", SEED) as made:
+    began, sent = time.monotonic(), feed()
+    with region(broker_behind, f"chaos{SEED}-", SEED) as made, town(made) as partners:
         made.add_admission()
         made.add_step()
         made.add_step()
-        parcels = [(day, org, lines) for day, files in by_day(sent) for org, lines in files.items()]
-        linked = codes(made.office)
-        closed = FIRST_DAY - timedelta(days=1)
-        late = [parcel for parcel in parcels if made.rng.random() < 0.1]  # is sent once more at the end
-        for number, (day, org, lines) in enumerate(parcels):
-            made.wake()
-            if (before := day - timedelta(days=1)) > closed:
-                close(made, closed + timedelta(days=1), before)
-                closed = before
-            deliver(made, org, lines, linked, receipts)
-            while sum(made.faults.values()) * len(parcels) < FAULTS * (number + 1):
-                made.inject()
-        for _, org, lines in late:
-            tell(made, org, lines, linked, receipts)
-        close(made, closed + timedelta(days=1), LAST)
-        made.mend()
-        settled(made)
+        live_through(made, partners, sent)
         made.codes += end([*made.steps, *made.admissions])
-        verified = made.office("log", "verify", "--json").object
         with capsys.disabled():
-            print(
-                f"\nseed {SEED}: {sum(made.faults.values())} faults over {len(sent)} events"
-                f" ({verified['records']} records) in {time.monotonic() - began:.0f} s"
-            )
+            print(f"\nseed {SEED}: {made.faults.total()} faults over {len(sent)} events in", end=" ")
+            print(f"{time.monotonic() - began:.0f} s; {made.missed.total()} more had nothing to break")
             for name, times in sorted(made.faults.items()):
                 print(f"  {times:4} {name}")
-        told, seen = undisturbed
-        assert verified["gaps"] == verified["changed"] == 0
-        assert events(made.office) == told
-        assert views(made.office) == seen
-        assert not receipts["refused"]
         assert made.codes == [0] * len(made.codes), "a worker that was asked to stop did not end well"
-        assert not made.office("quarantine", "list", "--json").rows
-        assert "Traceback" not in (made.office.home / "step.log").read_text()
+        for name in ("step", "admission"):
+            assert "Traceback" not in (made.office.home / f"{name}.log").read_text()
+        assert aside(made) == sorted(made.poisoned)
+        if made.poisoned:
+            assert views(made.office) != undisturbed.views, "whoever is set aside is not shown"
+            replayed(made)
+        assert_level(made)
+        partners.told_in_the_topic()
+        for number in range(WEEKS):
+            assert len(partners.heard[BY_KAFKA, f"{WRONG.decode()}{number}"]) == 1, "one refusal is told once"
+        assert len(partners.heard[BY_KAFKA, None]) == WEEKS
+        for org, lines in ((each.org, each.line) for each in sent if each.org == BY_KAFKA):
+            if WRONG not in lines:
+                partners.heard.setdefault((org, msgspec.json.decode(lines)["id"]), [])
+        assert receipts(made.office, partners.heard) == undisturbed.receipts
+        assert events(made.office) == undisturbed.log
+        assert views(made.office) == undisturbed.views
+
+
+def live_through(made: Region, partners: Town, sent: list[Sent]) -> None:
+    parcels = [(day, org, lines) for day, files in by_day(sent) for org, lines in files.items()]
+    closed = FIRST_DAY - timedelta(days=1)
+    late = [parcel for parcel in parcels if made.rng.random() < 0.1]  # is sent once more at the end
+    for number, (day, org, lines) in enumerate(parcels):
+        made.wake()
+        if (before := day - timedelta(days=1)) > closed:
+            partners.admitted()
+            close(made, closed + timedelta(days=1), before)
+            closed = before
+        partners.deliver(org, lines)
+        made.ahead = [(org, lines) for _, org, lines in parcels[number + 1 : number + 9]]
+        while made.faults.total() * len(parcels) < FAULTS * (number + 1):
+            made.inject()
+    for _, org, lines in late:
+        if again := [line for line in lines if WRONG not in line]:
+            partners.deliver(org, again)
+    partners.admitted()
+    close(made, closed + timedelta(days=1), LAST)
+    made.outlast()
+    made.mend()
+    settled(made)
+
+
+def aside(made: Region) -> list[int]:
+    """The residents who are set aside."""
+    with made.office.platform() as platform, made.office.sql() as connection:
+        rows = connection.execute(
+            "SELECT ref, error FROM gate.quarantine q JOIN gate.set s ON s.name = q.set WHERE s.live AND NOT discarded"
+        ).fetchall()
+        names = {platform.admission.resident_of(GI, pseudonym(GI, n)): n for n in range(RESIDENTS)}
+    assert all(error.split()[0] == "ZeroDivisionError" for _, error in rows), "not what was planted"
+    return sorted(names[ref] for ref, _ in rows)
+
+
+def assert_level(made: Region) -> None:
+    """The log is whole in Kafka and in PostgreSQL; each partition is applied to its end; nothing waits anywhere."""
+    verified = made.office("log", "verify", "--json").object
+    assert verified["gaps"] == verified["changed"] == 0
+    with made.office.platform() as platform:
+        rows, doors = platform.log_stats(), platform.door_stats()
+        assert not platform.quarantine.list()
+    assert [(each["applied"], each["lag"], each["window"]) for each in rows] == [(each["end"], 0, 0) for each in rows]
+    assert sum(each["end"] for each in rows) == verified["records"]
+    assert [(each["org"], each["lag"], each["replies"]) for each in doors] == [(BY_KAFKA, 0, 0)]
 
 
 def waiting_week(made: Region, one: str) -> tuple[Any, ...]:

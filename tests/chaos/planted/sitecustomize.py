@@ -20,6 +20,7 @@ if supervise.CHILD in os.environ:
     stepping.STUCK_SECONDS = 4.0
     relay.PATIENCE_SECONDS = float(os.environ.get("WK_PATIENCE", relay.PATIENCE_SECONDS))
     deadly, raising = os.environ.get("WK_DEADLY"), os.environ.get("WK_RAISING")
+    poison = os.environ.get("WK_POISON")
     open_one, step_resident = states.open_one, turn.step_resident
 
     def dying(record, ciphers):  # type: ignore[no-untyped-def]
@@ -33,6 +34,16 @@ if supervise.CHILD in os.environ:
         if raising == state.ref.hex():
             raise ZeroDivisionError
         return step_resident(state, *given, **named)
+
+    def poisoned(state, stretch, *given, **named):  # type: ignore[no-untyped-def]
+        """A resident of whom an event is known that stands in this file cannot be computed."""
+        if os.path.exists(poison):
+            with open(poison) as file:
+                ids = set(file.read().split())
+            arrived = (fact for _, fact in stretch.arrivals.get(state.ref) or ())
+            if any(fact.id in ids for fact in (*state.facts.values(), *arrived)):
+                raise ZeroDivisionError
+        return step_resident(state, stretch, *given, **named)
 
     begin, slow, asking = delivered.Step.begin, float(os.environ.get("WK_SLOW_BEGIN", "0")), []
 
@@ -58,5 +69,7 @@ if supervise.CHILD in os.environ:
     if deadly:
         trial.PATIENCE = 1
         states.open_one = dying
+    if poison:
+        turn.step_resident = poisoned
     if raising:
         turn.step_resident = failing
