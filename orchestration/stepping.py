@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import socket
 import threading
 import time
@@ -63,6 +64,8 @@ def step_worker(settings: Settings, say: Say) -> NoReturn:
 
     if settings.engine != "kafka":
         raise ConfigurationError("Workers are of the scaled engine.", 'Set `engine = "kafka"`, or use `woonketen run`.')
+    for number in (signal.SIGTERM, signal.SIGINT):  # until Faust listens; in the middle of its start it would complain
+        signal.signal(number, lambda *_: os._exit(0))
     end_with_supervisor()
     check_faust()
     with wiring.opened(settings) as parts:

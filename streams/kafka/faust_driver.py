@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -69,6 +70,7 @@ def deliver(
     check_faust()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.setLogRecordFactory(without_traceback)
+    threading.excepthook = ended_thread
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     app = make_app(step, incoming, link, fail, folder)
     worker = faust.Worker(app, loglevel="ERROR", quiet=True, redirect_stdouts=False)
@@ -81,6 +83,12 @@ def without_traceback(*given: Any, **named: Any) -> logging.LogRecord:
     record = logging.LogRecord(*given, **named)
     record.exc_info = record.stack_info = None
     return record
+
+
+def ended_thread(given: threading.ExceptHookArgs) -> None:
+    """Kafka's client ends with an error of its own when it is stopped while the broker is away; that is no news."""
+    if given.exc_type is not asyncio.CancelledError:
+        logging.getLogger(__name__).error("a thread ended with %s", given.exc_type.__name__)
 
 
 def make_app(

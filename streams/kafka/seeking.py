@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import faust
@@ -33,6 +34,11 @@ class Placed(driver.AIOKafkaConsumerThread):
     another one, also of the same partitions."""
 
     _placed: Any = None
+
+    async def on_thread_stop(self) -> None:
+        # Away from its broker the client's fetcher ends its own stop with this, and Faust's thread with it.
+        with suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
 
     async def place(self, wanted: Mapping[Any, int]) -> None:
         """In the client's thread. `wanted`: for each partition the offset to read from. Raises `Overtaken` when these

@@ -26,7 +26,7 @@ from chaos.breaking import WRONG, Region, region
 from chaos.office import live, opened_office, wait_for
 from chaos.proxy import Proxy
 from chaos.reading import Heard, events, receipts, views
-from chaos.scaled import end
+from chaos.scaled import child_of, end
 from chaos.town import CO, FIRST_DAY, GI, Links, Sent, agreements, by_day, envelope, heartbeats, lives, pseudonym
 from kafka import KafkaProducer
 from wkscaled import refusals_of
@@ -352,6 +352,17 @@ def test_a_worker_whose_next_record_does_not_come_begins_again_and_waits(broker_
         settled(made)
         assert end([*made.steps, *made.admissions]) == [0, 0]
         assert made.office("log", "verify", "--json").object["gaps"] == 0
+
+
+def test_a_worker_that_is_asked_to_stop_while_it_begins_says_nothing(broker_behind: tuple[Broker, Proxy]) -> None:
+    with region(broker_behind, "stopping-", 1) as made:
+        said = made.office.home / "step.log"
+        for tenths in range(0, 16, 2):
+            made.add_step()
+            wait_for(lambda: child_of(made.steps[-1]) is not None)
+            time.sleep(tenths / 10)
+            assert end([made.steps.pop()]) == [0]
+        assert "Traceback" not in said.read_text()
 
 
 def test_a_wrong_password_is_a_sentence_and_a_broker_that_is_away_is_waited_for(
