@@ -357,7 +357,7 @@ def test_a_worker_whose_next_record_does_not_come_begins_again_and_waits(broker_
 def test_a_worker_that_is_asked_to_stop_while_it_begins_says_nothing(broker_behind: tuple[Broker, Proxy]) -> None:
     with region(broker_behind, "stopping-", 1) as made:
         said = made.office.home / "step.log"
-        for tenths in range(0, 16, 2):
+        for tenths in range(0, 16, 4):
             made.add_step()
             wait_for(lambda: child_of(made.steps[-1]) is not None)
             time.sleep(tenths / 10)
