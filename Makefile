@@ -71,7 +71,7 @@ bench: $(ALL) ## the numbers of the README, as ratios
 
 lock: ## solve the dependencies again (needs uv)
 	$(SOLVE) --upgrade --all-extras -o requirements-dev.lock
-	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra kafka -c requirements-dev.lock -o requirements.lock
+	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra scaled -c requirements-dev.lock -o requirements.lock
 	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra scaled --extra stewardship -c requirements-dev.lock -o requirements-scaled.lock
 
 SOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
