@@ -19,7 +19,13 @@ _NO_MATTER = frozenset(
         "policy.csv", "refusals.py", "schemas", "settings.py",
     }
 )  # fmt: skip
-_MORE = ("streams/core", "streams/drive/reading.py", "streams/drive/turn.py", "projections/ddl.py", "projections/lines.py")
+_MORE = (
+    "streams/core",
+    "streams/drive/reading.py",
+    "streams/drive/turn.py",
+    "projections/ddl.py",
+    "projections/lines.py",
+)
 
 
 @cache

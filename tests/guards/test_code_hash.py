@@ -63,7 +63,9 @@ def test_every_module_that_is_reached_is_in_the_hash() -> None:
 
 
 def test_what_does_not_matter_is_what_is_never_reached() -> None:
-    never = {path.name for module, path in MODULES.items() if module.startswith("contracts.") and module not in reached()}
+    never = {
+        path.name for module, path in MODULES.items() if module.startswith("contracts.") and module not in reached()
+    }
     assert {name for name in code._NO_MATTER if name.endswith(".py")} == never
 
 
