@@ -64,7 +64,7 @@ format: $(ALL) ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(ALL) ## the numbers of the README, as ratios
+bench: $(ALL) ## the measurements, as ratios within one run
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/quality.py
 	$(BIN)/python tests/bench/scaled.py --events 200000

@@ -13,7 +13,10 @@ from woonketen.orchestration.cli.base import Context, Group, pass_shared
 
 @click.group(cls=Group)
 def worker() -> None:
-    """The processes of the scaled engine; start as many as there is work for."""
+    """The processes of the scaled engine; start as many as there is work for.
+
+    `step` is a Faust worker. `admission` is a plain loop: so it takes in topics of new organisations without a restart.
+    """
 
 
 @worker.command()
