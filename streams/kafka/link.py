@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -86,7 +87,8 @@ class Link(msgspec.Struct, frozen=True):
 def need_clients() -> None:
     """Raises `ConfigurationError` where the libraries of the scaled engine are not installed; imports none of them. All
     are asked for wherever that engine is set, so that `init` says it, and not a worker in the night."""
-    lacking = [each for each in _CLIENTS if find_spec(each) is None]
+    # Faust takes its own module's place once it is imported, and that has no spec to be found.
+    lacking = [each for each in _CLIENTS if sys.modules.get(each) is None and find_spec(each) is None]
     if lacking:
         raise ConfigurationError(
             f"The libraries of the scaled engine are not installed ({', '.join(lacking)}).",

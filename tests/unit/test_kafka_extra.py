@@ -48,6 +48,12 @@ def test_half_of_it_is_not_enough(tmp_path: Path) -> None:
     assert "(aiokafka, faust)" in done.stderr
 
 
+def test_with_it_nothing_is_lacking_even_when_it_is_at_work_already() -> None:
+    code = "import aiokafka, faust, kafka; from woonketen.streams.kafka.link import need_clients; need_clients()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_embedded_engine_does_not_ask_for_it(tmp_path: Path) -> None:
     assert "scaled engine" in command(tmp_path, "worker", "step", engine="embedded").stderr
     told = command(tmp_path, "log", "stats", engine="embedded")
