@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import psycopg
 
-from woonketen.contracts.errors import ConfigurationError, WoonketenError
+from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration import wiring
 from woonketen.orchestration.supervise import end_with_supervisor
@@ -61,8 +61,6 @@ def step_worker(settings: Settings, say: Say) -> NoReturn:
     again. Raises `WoonketenError` before it has begun."""
     from woonketen.streams.kafka.faust_driver import check_faust, deliver
 
-    if settings.engine != "kafka":
-        raise ConfigurationError("Workers are of the scaled engine.", 'Set `engine = "kafka"`, or use `woonketen run`.')
     end_with_supervisor()
     check_faust()
     with wiring.opened(settings) as parts:
