@@ -64,14 +64,14 @@ format: $(ALL) ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(ALL) ## the numbers of the README, as ratios
+bench: $(ALL) ## the measurements, as ratios within one run
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/quality.py
 	$(BIN)/python tests/bench/scaled.py --events 200000
 
 lock: ## solve the dependencies again (needs uv)
 	$(SOLVE) --upgrade --all-extras -o requirements-dev.lock
-	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra kafka -c requirements-dev.lock -o requirements.lock
+	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra scaled -c requirements-dev.lock -o requirements.lock
 	$(SOLVE) --extra build --extra platform --extra xlsx --extra portal --extra scaled --extra stewardship -c requirements-dev.lock -o requirements-scaled.lock
 
 SOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

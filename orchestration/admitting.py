@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from woonketen.contracts.errors import ConfigurationError, WoonketenError
+from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration import wiring
 from woonketen.orchestration.supervise import end_with_supervisor, is_supervised
@@ -118,8 +118,6 @@ def admitting(parts: Parts, link: Link, say: Say = lambda _: None, *, doors: boo
 
 def admission_worker(settings: Settings, stop: threading.Event, say: Say) -> None:
     """Under a supervisor, until `stop` is set. Raises what it ends with."""
-    if settings.engine != "kafka":
-        raise ConfigurationError("Workers are of the scaled engine.", 'Set `engine = "kafka"`, or use `woonketen run`.')
     if is_supervised():
         end_with_supervisor()
     with wiring.opened(settings) as parts:

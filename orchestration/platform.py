@@ -505,12 +505,27 @@ class Platform:
         return [row | unsent.get(row["partition"], {}) | {"worker": whose.get(row["partition"])} for row in rows]
 
     def worker_stats(self) -> list[dict[str, Any]]:
-        """The workers of the step: what each has, and how often the partitions were shared out anew."""
-        return workers(self._processor) if self.parts.link is not None else []
+        """The workers of the step: what each has, how far it is behind with that, and how often the partitions were
+        shared out anew."""
+        if self.parts.link is None:
+            return []
+        behind = {each["partition"]: each["lag"] for each in self.log_stats()}
+        return [
+            {**each, "lag": sum(behind.get(partition, 0) for partition in each["partitions"])}
+            for each in workers(self._processor)
+        ]
 
     def door_stats(self) -> list[dict[str, Any]]:
         """Per organisation that comes in by Kafka: what was admitted, what waits, what it is still to be told."""
         return lag(self._processor) if self.parts.link is not None else []
+
+    def aside_stats(self) -> list[dict[str, Any]]:
+        """On the scaled engine: what the workers have set aside."""
+        return [{"quarantine": self.set_aside()}] if self.parts.link is not None else []
+
+    def set_aside(self) -> int:
+        """Records and residents in quarantine."""
+        return self._views.count_aside()
 
     def log_verify(self) -> dict[str, Any]:
         if self.parts.link is None:

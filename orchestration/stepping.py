@@ -8,13 +8,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import psycopg
 
-from woonketen.contracts.errors import ConfigurationError, WoonketenError
+from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.settings import Settings
 from woonketen.orchestration import wiring
 from woonketen.orchestration.supervise import end_with_supervisor
@@ -62,8 +62,6 @@ def step_worker(settings: Settings, say: Say) -> NoReturn:
     again. Raises `WoonketenError` before it has begun."""
     from woonketen.streams.kafka.faust_driver import check_faust, deliver
 
-    if settings.engine != "kafka":
-        raise ConfigurationError("Workers are of the scaled engine.", 'Set `engine = "kafka"`, or use `woonketen run`.')
     for number in (signal.SIGTERM, signal.SIGINT):  # until Faust listens; in the middle of its start it would complain
         signal.signal(number, lambda *_: os._exit(0))
     end_with_supervisor()
@@ -120,33 +118,43 @@ class Watchdog(threading.Thread):
                 self._look()
             except Hung as error:
                 self._fail(error)
-            except psycopg.Error:
+            except (psycopg.Error, WoonketenError):
                 continue  # the step itself finds out, and says so
+            except BaseException as error:  # noqa: BLE001 (a thread that ends would leave the worker unwatched)
+                self._fail(error)
 
     def _look(self) -> None:
         now = time.monotonic()
         busy = self._step.busy_since
-        if busy is not None:
-            if now - busy > HUNG_SECONDS:
-                raise Hung("A batch does not come to its end.", "The worker begins again.")
-            return
+        if busy is not None and now - busy > HUNG_SECONDS:
+            raise Hung("A batch does not come to its end.", "The worker begins again.")
+        late = self._late(now) if busy is None else []
+        if late:
+            with suppress(psycopg.Error, WoonketenError), self._connected() as connection:
+                note_stall(connection, late)
+            raise Hung("Records arrive, but not the next one.", "The worker reads again from where it was.")
+        with self._connected() as connection:
+            self._beat(connection)  # also in a long batch: who does not tell of itself counts as dead
+            behind = busy is None and self._behind(connection)
+        heard = now - self._incoming.arrived < DEAF_SECONDS
+        self._deaf_since = None if not behind or heard else self._deaf_since or now
+        if self._deaf_since is not None and now - self._deaf_since > DEAF_SECONDS:
+            raise Hung("Kafka has records for this worker, and none comes.", "The worker begins again.")
+
+    def _late(self, now: float) -> list[int]:
+        """Partitions whose next record is missing for too long."""
         positions = self._step.positions()
         waiting = self._incoming.waiting(positions)
         self._stuck = {p: self._stuck.get(p, (positions.get(p, 0), now)) for p in waiting}
         self._stuck = {p: was if was[0] == positions.get(p, 0) else (positions.get(p, 0), now)
                        for p, was in self._stuck.items()}  # fmt: skip
-        late = [p for p, (_, since) in self._stuck.items() if now - since > STUCK_SECONDS]
+        return [p for p, (_, since) in self._stuck.items() if now - since > STUCK_SECONDS]
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(self._dsn, autocommit=True, connect_timeout=5) as connection:
             connection.execute("SET ROLE woonketen_processor; SET statement_timeout = '5s'")
-            if late:
-                note_stall(connection, late)
-                raise Hung("Records arrive, but not the next one.", "The worker reads again from where it was.")
-            behind = self._behind(connection)
-            self._beat(connection)
-        heard = now - self._incoming.arrived < DEAF_SECONDS
-        self._deaf_since = None if not behind or heard else self._deaf_since or now
-        if self._deaf_since is not None and now - self._deaf_since > DEAF_SECONDS:
-            raise Hung("Kafka has records for this worker, and none comes.", "The worker begins again.")
+            yield connection
 
     def _behind(self, connection: psycopg.Connection[Any]) -> bool:
         row = connection.execute(
@@ -159,9 +167,10 @@ class Watchdog(threading.Thread):
     def _beat(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute("DELETE FROM log.worker WHERE at < now() - interval '1 minute'")
         connection.execute(
-            "INSERT INTO log.worker (name, partitions, rebalances, applied, copies) VALUES (%s, %s, %s, %s, %s)"
+            "INSERT INTO log.worker (name, partitions, rebalances, applied, copies, aliens)"
+            " VALUES (%s, %s, %s, %s, %s, %s)"
             " ON CONFLICT (name) DO UPDATE SET partitions = excluded.partitions, rebalances = excluded.rebalances,"
-            " applied = excluded.applied, copies = excluded.copies, at = now()",
+            " applied = excluded.applied, copies = excluded.copies, aliens = excluded.aliens, at = now()",
             [self._name, self._incoming.partitions, self._incoming.rebalances, self._step.applied,
-             self._incoming.copies],
+             self._incoming.copies, self._incoming.aliens],
         )  # fmt: skip

@@ -34,7 +34,15 @@ from woonketen.streams.log import postgres
 
 PROCESSOR = "woonketen_processor"
 _OPEN = 0x776B_0020
-_STREAMS = ((10, "log"), (20, "vault"), (30, "admission"), (40, "window"), (50, "told"), (140, "proofs"))
+_STREAMS = (
+    (10, "log"),
+    (20, "vault"),
+    (30, "admission"),
+    (40, "window"),
+    (50, "told"),
+    (60, "aliens"),
+    (140, "proofs"),
+)
 
 
 @dataclass(frozen=True)

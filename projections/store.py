@@ -62,6 +62,15 @@ class PostgresViews:
             for number, partition, ref, seq, since, error, orgs in rows
         ]
 
+    def count_aside(self) -> int:
+        """Of the live set, whoever made it."""
+        with told():
+            row = self._connection.execute(
+                "SELECT count(*) FROM gate.quarantine WHERE NOT discarded"
+                " AND set = (SELECT name FROM gate.set WHERE live)"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
     def take_back(self, number: int) -> None:
         with told():
             self._connection.execute("DELETE FROM gate.quarantine WHERE id = %s AND seq IS NOT NULL", [number])

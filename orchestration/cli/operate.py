@@ -103,11 +103,11 @@ def log() -> None:
 @log.command()
 @pass_shared
 def stats(shared: Context) -> None:
-    """Positions and lag, per partition; on the scaled engine what is not sent yet, per worker what it does, and per
-    partner what waits."""
+    """Positions and lag, per partition; on the scaled engine what is not sent yet, per worker what it does, per
+    partner what waits, and what is set aside."""
     with shared.platform() as platform:
         shared.table(platform.log_stats(), "The log is empty.")
-        for rows in (platform.worker_stats(), platform.door_stats()):
+        for rows in (platform.worker_stats(), platform.door_stats(), platform.aside_stats()):
             if rows:
                 shared.table(rows, "")
 
@@ -134,6 +134,9 @@ def copy_log(shared: Context, to: str) -> None:
     """
     import msgspec
 
+    from woonketen.streams.kafka.link import need_clients
+
+    need_clients()  # also where the engine is still the embedded one
     from woonketen.orchestration.moving import copy_log as move
     from woonketen.orchestration.platform import open_platform
 
@@ -149,12 +152,13 @@ def recover(shared: Context) -> None:
     import msgspec
 
     from woonketen.contracts.errors import ConfigurationError
-    from woonketen.orchestration.moving import recover as put_right
     from woonketen.orchestration.platform import open_platform
 
     with open_platform(shared.settings(), alone=True) as platform:
         if platform.parts.link is None:
             raise ConfigurationError("There is nothing behind which this engine could be.", "See `woonketen doctor`.")
+        from woonketen.orchestration.moving import recover as put_right
+
         shared.object(msgspec.to_builtins(put_right(platform.parts, platform.parts.link)))
 
 

@@ -8,12 +8,17 @@ from threading import Event
 
 import click
 
+from woonketen.contracts.errors import ConfigurationError
+from woonketen.contracts.settings import Settings
 from woonketen.orchestration.cli.base import Context, Group, pass_shared
 
 
 @click.group(cls=Group)
 def worker() -> None:
-    """The processes of the scaled engine; start as many as there is work for."""
+    """The processes of the scaled engine; start as many as there is work for.
+
+    `step` is a Faust worker. `admission` is a plain loop: so it takes in topics of new organisations without a restart.
+    """
 
 
 @worker.command()
@@ -25,6 +30,7 @@ def admission(shared: Context) -> None:
     """
     from woonketen.orchestration.supervise import is_supervised, supervise
 
+    chosen = _scaled(shared)
     if not is_supervised():
         sys.exit(supervise(sys.argv[1:], shared.say))
     from woonketen.orchestration.admitting import admission_worker
@@ -32,7 +38,7 @@ def admission(shared: Context) -> None:
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    admission_worker(shared.settings(), stop, shared.say)
+    admission_worker(chosen, stop, shared.say)
 
 
 @worker.command()
@@ -70,8 +76,20 @@ def step(shared: Context) -> None:
     """
     from woonketen.orchestration.supervise import is_supervised, supervise
 
+    chosen = _scaled(shared)
     if not is_supervised():
         sys.exit(supervise(sys.argv[1:], shared.say))
     from woonketen.orchestration.stepping import step_worker
 
-    step_worker(shared.settings(), shared.say)
+    step_worker(chosen, shared.say)
+
+
+def _scaled(shared: Context) -> Settings:
+    """Before anything is imported that needs a client of Kafka."""
+    from woonketen.streams.kafka.link import need_clients
+
+    chosen = shared.settings()
+    if chosen.engine != "kafka":
+        raise ConfigurationError("Workers are of the scaled engine.", 'Set `engine = "kafka"`, or use `woonketen run`.')
+    need_clients()
+    return chosen

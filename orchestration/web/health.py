@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from woonketen.orchestration.platform import Platform
 from woonketen.orchestration.web.sessions import MOST_DAYS_LATE, today
 from woonketen.projections.database import told
 
+Rows = Sequence[Mapping[str, Any]]
 router = APIRouter(tags=["operation"])
 
 
@@ -64,12 +66,13 @@ def standing(platform: Platform) -> dict[str, Any]:
 def figures(platform: Platform) -> dict[str, Any]:
     """Gauges from the database: they are the whole installation's, not this process's."""
     gauges: dict[str, Any] = {"woonketen_up": [((), 1.0)]}
+    stats = platform.log_stats()
     for name, field in (
         ("woonketen_log_end", "end"),
         ("woonketen_position", "applied"),
         ("woonketen_lag_records", "lag"),
     ):
-        gauges[name] = [((("partition", str(each["partition"])),), float(each[field])) for each in platform.log_stats()]
+        gauges[name] = _each("partition", stats, "partition", field)
     gauges["woonketen_days_late"] = [((), float(standing(platform)["days_late"]))]
     connection = platform.parts.processor
     with told():
@@ -82,13 +85,30 @@ def figures(platform: Platform) -> dict[str, Any]:
             "SELECT reason, count(*) FROM admission.refusal WHERE at > now() - interval '24 hours'"
             " GROUP BY reason ORDER BY reason"
         ).fetchall()
-        aside = connection.execute(
-            "SELECT count(*) FROM gate.quarantine WHERE NOT discarded AND set = (SELECT name FROM gate.set WHERE live)"
-        ).fetchone()
     gauges["woonketen_parked_events"] = [((("organisation", org),), float(n)) for org, n in parked]
     gauges["woonketen_events_24h"] = [
         ((("organisation", org), ("status", status)), float(n)) for org, status, n in taken
     ]
     gauges["woonketen_refusals_24h"] = [((("reason", reason),), float(n)) for reason, n in refused]
-    gauges["woonketen_quarantined"] = [((), float(aside[0] if aside else 0))]
+    gauges["woonketen_quarantined"] = [((), float(platform.set_aside()))]
+    return gauges if platform.parts.link is None else gauges | _scaled(platform, stats)
+
+
+def _scaled(platform: Platform, stats: Rows) -> dict[str, Any]:
+    """Of the scaled engine: what waits for Kafka, what each worker of the step does, what waits at each door."""
+    gauges = {
+        "woonketen_window_records": _each("partition", stats, "partition", "window"),
+        "woonketen_window_oldest_seconds": _each("partition", stats, "partition", "oldest_seconds"),
+    }
+    workers, doors = platform.worker_stats(), platform.door_stats()
+    for field in ("applied", "rebalances", "copies", "lag"):
+        gauges[f"woonketen_worker_{field}"] = _each("worker", workers, "worker", field)
+    looked = [each for each in doors if each["lag"] is not None]
+    gauges["woonketen_door_lag"] = _each("organisation", looked, "org", "lag")
+    gauges["woonketen_replies"] = _each("organisation", doors, "org", "replies")
     return gauges
+
+
+def _each(label: str, rows: Rows, named: str, field: str) -> list[Any]:
+    """A sample of each row. None counts as 0: nothing waits."""
+    return [(((label, str(row[named])),), float(row[field] or 0)) for row in rows]

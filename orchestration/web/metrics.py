@@ -64,7 +64,7 @@ def _family(name: str, kind: str, rows: Iterable[tuple[Labels, float]]) -> str:
 
 def _sample(name: str, labels: Labels, value: float) -> str:
     told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
-    return f"{name}{{{told}}} {value:g}\n" if told else f"{name} {value:g}\n"
+    return f"{name}{{{told}}} {value:.15g}\n" if told else f"{name} {value:.15g}\n"
 
 
 def _escaped(text: str) -> str:

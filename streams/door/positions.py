@@ -74,8 +74,16 @@ def reply(connection: psycopg.Connection[Any], seals: Seals, org: str, receipts:
             )
 
 
-def replies(connection: psycopg.Connection[Any], seals: Seals, most: int) -> list[tuple[int, str, bytes]]:
-    """The oldest receipts that wait: number, organisation, JSON."""
+def replies(
+    connection: psycopg.Connection[Any], seals: Seals, most: int, without: Sequence[str] = ()
+) -> list[tuple[int, str, bytes]]:
+    """Receipts that wait, in their order: number, organisation, JSON. The oldest of each organisation but those of
+    `without`, all as far as `most` goes round: one that many wait for takes nobody else's place."""
     with connection.cursor(binary=True) as cursor:
-        cursor.execute("SELECT id, org, sealed FROM admission.reply ORDER BY id LIMIT %s", [most])
+        cursor.execute(
+            "SELECT r.id, r.org, r.sealed FROM admission.reply r JOIN"
+            " (SELECT id, row_number() OVER (PARTITION BY org ORDER BY id) AS place FROM admission.reply"
+            "  WHERE org <> ALL(%s) ORDER BY place, id LIMIT %s) first USING (id) ORDER BY r.id",
+            [list(without), most],
+        )
         return [(number, org, seals.open(sealed, org.encode())) for number, org, sealed in cursor.fetchall()]

@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, timedelta
 from threading import Event
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import psycopg
@@ -46,6 +46,13 @@ class Progress(msgspec.Struct, frozen=True):
 
     applied: int
     behind: int
+
+
+class Applied(NamedTuple):
+    """What a batch did. `upto`: where the position stands behind it; `records`: 0 when there was nothing to do."""
+
+    upto: int
+    records: int
 
 
 class Line:
@@ -124,12 +131,12 @@ class Worker:
             if only is not None and partition not in only:
                 continue  # by now another worker does it
             if positions.get(partition, 0) < end:
-                moved += self.apply(partition)
+                moved += self.apply(partition).records
                 tell(before + moved, max(0, behind - moved))
         return moved
 
-    def apply(self, partition: int) -> int:
-        """One batch of one partition. Returns the number of records; 0 when there is nothing to do."""
+    def apply(self, partition: int) -> Applied:
+        """One batch of one partition, from the position on that is locked."""
         try:
             with told(), self._views.batch(partition) as batch:
                 line = self._line(partition, batch)
@@ -148,7 +155,7 @@ class Worker:
             raise
         if records:
             line.upto = records[-1].seq
-        return len(records)
+        return Applied(line.upto, len(records))
 
     def recompute(self, partition: int, refs: Sequence[bytes], arrived: Sequence[Fact] = ()) -> None:
         """Steps these residents again without a new record: the replay of a quarantine. `arrived`: what can be read

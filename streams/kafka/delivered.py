@@ -139,14 +139,14 @@ class Step:
             self._trials[partition] = chosen.trial
             self._begun.add(partition)
         try:
-            moved = self._worker.apply(partition)
+            done = self._worker.apply(partition)
         except (WoonketenError, psycopg.OperationalError):
             note_trial(self._connection, partition, before)  # it has a reason that is not in the records
             raise
-        # Where another worker was, nothing of ours fits: the position is asked for again.
-        self._positions[partition] = after + moved if moved else self._views.positions().get(partition, 0)
-        self.applied += moved
-        return moved or self._positions[partition] - after
+        # Where another worker was, the batch began behind it, and not behind what we believed.
+        self._positions[partition] = done.upto
+        self.applied += done.records
+        return done.records or done.upto - after
 
     def _refuse_full(self) -> None:
         if time.monotonic() - self._looked < LOOKS_SECONDS:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ EVENTS = "events"
 MECHANISM = "SCRAM-SHA-512"
 BOOTSTRAP_SECONDS = 6
 _KNOCK_SECONDS = 2.0
+_CLIENTS = ("aiokafka", "faust", "kafka")
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -81,8 +84,21 @@ class Link(msgspec.Struct, frozen=True):
         return handshake.trusting(self.ca)
 
 
+def need_clients() -> None:
+    """Raises `ConfigurationError` where the libraries of the scaled engine are not installed; imports none of them. All
+    are asked for wherever that engine is set, so that `init` says it, and not a worker in the night."""
+    # Faust takes its own module's place once it is imported, and that has no spec to be found.
+    lacking = [each for each in _CLIENTS if sys.modules.get(each) is None and find_spec(each) is None]
+    if lacking:
+        raise ConfigurationError(
+            f"The libraries of the scaled engine are not installed ({', '.join(lacking)}).",
+            "Install the extra: pip install 'woonketen[scaled]'.",
+        )
+
+
 def link_of(settings: Settings) -> Link:
-    """Raises `ConfigurationError` where the settings do not say how to reach it."""
+    """Raises `ConfigurationError` where the settings do not say how to reach it, or its libraries are not there."""
+    need_clients()
     if not settings.kafka:
         raise ConfigurationError('`engine = "kafka"` needs `kafka`.', 'Write `kafka = "host:port"`.')
     if settings.kafka_security == "plaintext":

@@ -48,10 +48,12 @@ def lag(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
 
 def workers(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
     """Workers of the step that were heard of in the last half minute: `{"worker", "partitions", "rebalances",
-    "applied", "copies"}`; `copies`: records that came more than once."""
+    "applied", "copies", "aliens"}`; `copies`: records that came more than once; `aliens`: messages that are no
+    record."""
     with told():
         rows = connection.execute(
-            "SELECT name, partitions, rebalances, applied, copies FROM log.worker"
+            "SELECT name, partitions, rebalances, applied, copies, aliens FROM log.worker"
             " WHERE at > clock_timestamp() - interval '30 seconds' ORDER BY name"
         ).fetchall()
-    return [dict(zip(("worker", "partitions", "rebalances", "applied", "copies"), row, strict=True)) for row in rows]
+    names = ("worker", "partitions", "rebalances", "applied", "copies", "aliens")
+    return [dict(zip(names, row, strict=True)) for row in rows]

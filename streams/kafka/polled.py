@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -34,7 +34,6 @@ class Polled:
         self._loop, self._consumer, self._link = loop, consumer, link
         self._places = {partition: TopicPartition(link.events, partition) for partition in offsets}
         self._inboxes = {partition: Inbox() for partition in offsets}
-        self.aliens = 0
         self.check: Callable[[], None] = lambda: None
 
     def take(self, partition: int, after: int, limit: int) -> Sequence[Record]:
@@ -55,10 +54,8 @@ class Polled:
                     "See whether the relay (`woonketen worker admission`) runs, then `woonketen log verify`.",
                 )
             for offset, value in self.poll(partition, limit):
-                try:
+                with suppress(wire.NotARecord):  # if it took a record's place, that one does not come
                     inbox.offer(offset, wire.decode(value))
-                except wire.NotARecord:
-                    self.aliens += 1
 
     def hint(self, partition: int, upto: int) -> int | None:
         return self._inboxes[partition].hint(upto)

@@ -146,7 +146,7 @@ class Relay:
         """How many were acknowledged, and whether something failed."""
         with told():
             records = self._records()
-            waiting = positions.replies(self._connection, self._seals, REPLIES)
+            waiting = positions.replies(self._connection, self._seals, REPLIES, self._still_muted())
         moved, failed = 0, False
         if records:
             sent = self._send_records(records)
@@ -208,12 +208,11 @@ class Relay:
         return moved, failed
 
     def _reply(self, waiting: Sequence[tuple[int, str, bytes]]) -> tuple[int, bool]:
-        """Receipts of refusals, each to its organisation. A topic that is gone holds up nobody else."""
+        """Receipts of refusals, each to its organisation. A topic that is gone holds up nobody else: it is left alone
+        for a while."""
         done: list[int] = []
         failed = False
         for org in sorted({org for _, org, _ in waiting}):
-            if self._muted.get(org, 0.0) > time.monotonic():
-                continue
             mine = [(number, text) for number, each, text in waiting if each == org]
             sent = [Sent(0, number) for number, _ in mine]
             try:
@@ -233,6 +232,11 @@ class Relay:
             with told():
                 self._connection.execute("DELETE FROM admission.reply WHERE id = ANY(%s)", [done])
         return len(done), failed
+
+    def _still_muted(self) -> list[str]:
+        now = time.monotonic()
+        self._muted = {org: until for org, until in self._muted.items() if until > now}
+        return sorted(self._muted)
 
     # --- the producer ---
 

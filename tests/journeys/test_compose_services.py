@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Place:
 
     def __init__(self, folder: Path, dsn: str, kafka: int) -> None:
         self.folder = folder
-        self.portal, self.proxy = free_port(), free_port()
+        self.portal, self.proxy, self.stewards = free_port(), free_port(), free_port()
         given = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
         (folder / "secrets" / "database").write_text(given.pop("password", ""))
         self.stands_for = {
@@ -44,13 +44,14 @@ class Place:
             "postgresql://woonketen@db:5432/woonketen": make_conninfo("", **given),
             "kafka:9092": f"127.0.0.1:{kafka}",
             "127.0.0.1:8080": f"127.0.0.1:{self.portal}",
+            "127.0.0.1:3000": f"127.0.0.1:{self.stewards}",
             "https://localhost:8443": f"https://localhost:{self.proxy}",
         }
 
     def here(self, text: str) -> str:
         for there, mine in self.stands_for.items():
             text = text.replace(there, mine)
-        return str(self.portal) if text == "8080" else text
+        return {"8080": str(self.portal), "3000": str(self.stewards)}.get(text, text)
 
     def environment(self, service: dict[str, Any]) -> dict[str, str]:
         given = {name: self.here(with_defaults(value)) for name, value in service["environment"].items()}
@@ -58,6 +59,8 @@ class Place:
 
     def command(self, given: list[str]) -> list[str]:
         program, *rest = [self.here(each) for each in given]
+        if program.startswith("dagster-"):
+            return [str(Path(sys.executable).with_name(program)), *rest]
         return {"woonketen": WOONKETEN, "python": [sys.executable]}[program] + rest
 
     def run(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -118,7 +121,14 @@ def place(kafka: tuple[int, int, Path], new_database: Callable[[], str]) -> Plac
     client, _, folder = kafka
     for name in ("data", "keys", "ledger", "dagster"):
         (folder / "woonketen" / name).mkdir(parents=True)
-    return Place(folder, new_database(), client)
+    shutil.copy(ROOT / "orchestration/stewardship/dagster.yaml", folder / "woonketen" / "dagster")
+    place = Place(folder, new_database(), client)
+    done = subprocess.run(
+        place.command(ours()["init"]["command"]), env=place.environment(ours()["init"]), cwd=place.folder,
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return place
 
 
 @contextmanager
@@ -142,6 +152,11 @@ def _running(
                 raise
 
 
+def _service(place: Place, service: str, name: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    given = ours()[service]
+    return _running(place.command(given["command"]), place.environment(given), place.folder, name)
+
+
 def _wait(condition: Callable[[], bool], *alive: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + HEALTHY_SECONDS
     while not condition():
@@ -152,23 +167,13 @@ def _wait(condition: Callable[[], bool], *alive: subprocess.Popen[bytes]) -> Non
 
 @pytest.mark.slow
 def test_the_services_get_healthy_and_a_story_goes_through(place: Place, kafka: tuple[int, int, Path]) -> None:
-    done = subprocess.run(
-        place.command(ours()["init"]["command"]), env=place.environment(ours()["init"]), cwd=place.folder,
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     assert not place.healthy("step")
     assert not place.healthy("admission")
     with ExitStack() as stack:
         running = {}
         for name in ("admission", "step", "clock", "portal"):
             for copy in range(ours()[name]["deploy"].get("replicas", 1)):
-                service = ours()[name]
-                running[f"{name}-{copy}"] = stack.enter_context(
-                    _running(
-                        place.command(service["command"]), place.environment(service), place.folder, f"{name}-{copy}"
-                    )
-                )
+                running[f"{name}-{copy}"] = stack.enter_context(_service(place, name, f"{name}-{copy}"))
         for name in ("admission", "step", "clock", "portal"):
             _wait(lambda name=name: place.healthy(name), *running.values())  # type: ignore[misc]
         _story(place, kafka[1], stack.enter_context(proxy(place.proxy, place.portal, place.folder)))
@@ -176,6 +181,27 @@ def test_the_services_get_healthy_and_a_story_goes_through(place: Place, kafka: 
         for each in running.values():
             each.send_signal(signal.SIGTERM)
         assert {name: each.wait(180) for name, each in running.items()} == dict.fromkeys(running, 0)
+
+
+@pytest.mark.slow
+def test_the_stewards_services_get_healthy_and_know_the_jobs(place: Place) -> None:
+    names = ("dagster-web", "dagster-daemon")
+    assert not place.healthy("dagster-daemon")
+    with ExitStack() as stack:
+        running = [stack.enter_context(_service(place, name, name)) for name in names]
+        for name in names:
+            _wait(lambda name=name: place.healthy(name), *running)  # type: ignore[misc]
+        question = "{repositoriesOrError {... on RepositoryConnection {nodes {jobs {name}}}}}"
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{place.stewards}/graphql", json.dumps({"query": question}).encode(),
+            {"Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(asked, timeout=120) as answer:
+            (repository,) = json.load(answer)["data"]["repositoriesOrError"]["nodes"]
+        assert {"close_the_day", "pruning"} <= {job["name"] for job in repository["jobs"]}
+        for each in running:
+            each.send_signal(signal.SIGTERM)
+        assert [each.wait(180) for each in running] == [0, 0]
 
 
 def _story(place: Place, partners_port: int, authority: Path) -> None:

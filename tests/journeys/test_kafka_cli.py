@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import wkkafka
-from wkinstallation import Installation
+from wkinstallation import COMMAND, Installation
 from wkpartners import CITY, COACH, SOURCES, agreement, enrolment, line
 from wkscaled import refusals_of, sender, wait_for
 
@@ -118,6 +120,63 @@ def test_one_that_stands_still_is_followed_and_may_come_back(installation: Insta
     installation.run("run", "--until-idle")
     (verified,) = installation.told("log", "verify")
     assert (verified["records"], verified["gaps"], verified["changed"]) == (3 * 3 + 60, 0, 0)
+
+
+def test_the_figures_of_the_scaled_engine_are_served(installation: Installation) -> None:
+    link = installation.link
+    installation.run("org", "credentials", CITY, "--kafka")
+    with serving(installation) as url, installation.worker("step"):
+        file = installation.folder / "city.jsonl"
+        file.write_bytes(b"\n".join(line(each) for each in (agreement(COACH), enrolment("G-1"))))
+        installation.run("ingest", str(file), "--as", CITY)
+        before = figures(url)
+        unsent_now = {key: value for key, value in before.items() if key.startswith("woonketen_window_records")}
+        assert set(unsent_now) == {f'woonketen_window_records{{partition="{n}"}}' for n in range(3)}
+        assert sum(unsent_now.values()) > 3
+        assert max(before[f'woonketen_window_oldest_seconds{{partition="{n}"}}'] for n in range(3)) > 0
+        with installation.worker("admission"), sender(link) as operator:
+            operator.send(link.inbox(CITY), line(enrolment("G-2")), b"nonsense")
+            wait_for(lambda: figures(url).get(f'woonketen_replies{{organisation="{CITY}"}}') == 0)
+            wait_for(lambda: len(refusals_of(link, CITY)) == 1)
+            wait_for(lambda: total(figures(url), "woonketen_worker_applied") > 3)
+            wait_for(lambda: total(figures(url), "woonketen_lag_records") == 0)
+            wait_for(lambda: figures(url).get(f'woonketen_door_lag{{organisation="{CITY}"}}') == 0)
+            now = figures(url)
+            assert total(now, "woonketen_window_records") == total(now, "woonketen_window_oldest_seconds") == 0
+            assert total(now, "woonketen_worker_lag") == 0
+            assert total(now, "woonketen_worker_rebalances") >= 1
+            rows = installation.told("log", "stats")
+            (worker,) = (row for row in rows if "partitions" in row)
+            for field in ("applied", "rebalances", "copies", "lag"):
+                assert f'woonketen_worker_{field}{{worker="{worker["worker"]}"}}' in now
+            assert rows[-1] == {"quarantine": 0}
+            assert now["woonketen_quarantined"] == 0
+    told = "\n".join(now)
+    assert not any(secret in told for secret in ("G-1", "G-2", "nonsense"))
+
+
+@contextmanager
+def serving(installation: Installation) -> Iterator[str]:
+    command = [*COMMAND, "--json", "serve", "--no-run", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=installation.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(120)
+
+
+def figures(url: str) -> dict[str, float]:
+    """Each sample, by its name with its labels."""
+    lines = httpx2.get(f"{url}/metrics", timeout=60.0).text.splitlines()
+    return {key: float(value) for key, _, value in (each.rpartition(" ") for each in lines if not each.startswith("#"))}
+
+
+def total(found: dict[str, float], name: str) -> float:
+    return sum(value for key, value in found.items() if key.startswith(f"{name}{{"))
 
 
 def unsent(installation: Installation) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from wkdatabase import as_processor
+from wkdatabase import KEYS, as_processor
 from wkkafka import new_prefix
 from wkpartners import CITY, COACH, PARTITIONS, agreement, enrolment
 from wkscaled import (
@@ -20,6 +21,7 @@ from wkscaled import (
     events_of,
     in_order,
     make_relay,
+    refusals_of,
     run_until_killed,
     wait_for,
 )
@@ -28,6 +30,8 @@ from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.settings import settings
 from woonketen.orchestration.kafka import topics
 from woonketen.orchestration.kafka.broker import running
+from woonketen.streams.door import positions
+from woonketen.streams.door.standing import Seals
 from woonketen.streams.kafka import link as kafka_link
 from woonketen.streams.kafka import relay, tail
 from woonketen.streams.kafka.link import Link, link_of
@@ -209,6 +213,38 @@ def test_a_database_that_was_restored_behind_kafka_is_refused(town: ScaledTown, 
     with pytest.raises(ConfigurationError, match="older copy"):
         tail.check(town.connection, link)
     made.close()
+
+
+def test_receipts_for_a_topic_that_is_gone_hold_up_nobody_elses(
+    town: ScaledTown, link: Link, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of them wait: more than fit in a round, before those of the other partner."""
+    monkeypatch.setattr(relay, "ANSWER_SECONDS", 8.0)
+    topics.let_in(link, COACH, tmp_path)
+    seals, some = Seals(KEYS), relay.REPLIES + 200
+
+    def wait(org: str, first: int, n: int) -> None:
+        positions.reply(town.connection, seals, org, [{"n": number} for number in range(first, first + n)])
+
+    with town.connection.transaction():
+        wait(CITY, 0, some)
+        wait(COACH, 0, some)
+        wait(CITY, some, 1)
+    made = make_relay(town.connection, link)
+    with suppress(Unreachable):
+        while made.pump():
+            pass
+    assert [each["n"] for each in refusals_of(link, COACH)] == list(range(some))
+    wait(COACH, some, 1)
+    assert made.pump() == 1
+    assert [each["n"] for each in refusals_of(link, COACH)] == list(range(some + 1)), "in their order, each once"
+    assert town.ask("SELECT count(*) FROM admission.reply") == some + 1, "those of the city still wait"
+    topics.let_in(link, CITY, tmp_path)
+    monkeypatch.setattr(relay.time, "monotonic", lambda clock=time.monotonic: clock() + relay.PATIENCE_SECONDS)
+    while made.pump():
+        pass
+    made.close()
+    assert [each["n"] for each in refusals_of(link, CITY)] == list(range(some + 1))
 
 
 def test_kafka_that_lost_what_it_acknowledged_is_refused(town: ScaledTown, link: Link) -> None:

@@ -127,6 +127,22 @@ class TestEffects:
         assert here.run() == 0
         assert len(here.see(here.user("coach", COACH, worker="W-1"))) == 8
 
+    def test_a_batch_tells_where_it_ended_also_behind_another_worker(self, here: Town) -> None:
+        coached(here, 1)
+        partition = partition_of(here.ref(1), PARTITIONS)
+        first = here.worker.apply(partition)
+        assert first.records == first.upto > 0
+        here.tell(event("contact.attempted", "C-1", source_of(COACH), FIRST_DAY, channel="phone", reached=True))
+        with make_worker(here.source, PARTITIONS) as other:
+            between = other.apply(partition)
+        assert between == (first.upto + between.records, between.records)
+        assert between.records > 0
+        assert here.worker.apply(partition) == (between.upto, 0)
+        here.tell(event("contact.attempted", "C-1", source_of(COACH), FIRST_DAY, channel="phone", reached=False))
+        last = here.worker.apply(partition)
+        assert last == (between.upto + last.records, last.records)
+        assert last.records > 0
+
     def test_many_events_of_one_resident_leave_what_a_fresh_worker_makes(self, here: Town) -> None:
         """What lies on the desk from one batch to the next shows nowhere."""
         coached(here, 1)

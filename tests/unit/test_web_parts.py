@@ -25,6 +25,11 @@ def test_what_the_docstrings_show(module: ModuleType) -> None:
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
+@pytest.mark.parametrize(("value", "told"), [(1_234_567, "1234567"), (0.25, "0.25"), (0, "0")])
+def test_a_figure_loses_no_digit(value: float, told: str) -> None:
+    assert f"woonketen_log_end {told}\n" in Metrics().text({"woonketen_log_end": [((), value)]})
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(min_value=0, max_value=3), max_size=60), st.integers(1, 5))
 def test_nobody_passes_more_often_than_its_rate(pauses: list[float], burst: int) -> None:
