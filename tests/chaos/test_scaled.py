@@ -251,7 +251,7 @@ def test_faults_of_all_kinds_change_nothing(
 
 
 def log_but_for(poisoned: Collection[int], log: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Whoever is set aside is judged again from the next close on: evenings that passed meanwhile were not judged. So of
+    """Whoever is set aside is judged again from the next close on, and evenings that passed meanwhile were not. So of
     these residents only what partners told is compared."""
     names = {pseudonym(GI, each) for each in poisoned}
     return {
