@@ -17,7 +17,10 @@ def there() -> dict[str, list[str]]:
     """A module by its name, a folder of modules with a stroke behind it."""
     found = {}
     for folder in (each for each in (ROOT / "streams").iterdir() if each.is_dir() and each.name != "__pycache__"):
-        modules = [each.stem for each in folder.iterdir() if each.suffix in (".py", ".sql") and each.stem != "__init__"]
+        files = [each for each in folder.iterdir() if each.suffix in (".py", ".sql")]
+        if not files:  # what a checkout keeps of a folder that was moved
+            continue
+        modules = [each.stem for each in files if each.stem != "__init__"]
         packages = [f"{each.parent.name}/" for each in folder.glob("*/__init__.py")]
         found[folder.name] = sorted(modules + packages)
     return found
