@@ -140,6 +140,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
         return f"Shown({len(self.rows)} rows)"
 
 
+def hidden(ref: bytes) -> Shown:
+    """Nothing of a resident; tried again at every close."""
+    return Shown(ref=ref, judge_on=date.min, show_on=date.min)
+
+
 class Kept(msgspec.Struct, frozen=True, gc=False):
     """What a set of tables remembers of a resident: when it is due, and a digest of what is shown."""
 

@@ -19,6 +19,8 @@ T = TypeVar("T")
 MOST_ANSWERS = 8
 """To one question, of different lists: recipients see in few ways; what was so an event ago is not asked again."""
 
+Lists = tuple[tuple[str, ...], tuple[list[Fact] | None, ...]]
+"""Types, and the list of each; None where there is none."""
 _Answer = tuple[tuple[str, ...], tuple[list[Fact] | None, ...], Any]
 
 
@@ -104,17 +106,23 @@ class Memo:
     def work_out(self, question: tuple[Any, ...], facts: Facts) -> Any:
         traced = Traced(facts)
         found = question[0](traced, *question[1:])
-        asked = frozenset(traced.asked)
-        types = _ORDERED.setdefault(asked, tuple(asked))  # one for all who ask for these
+        types, groups = rests_on(traced)
         if type(facts) is Traced:
             facts.asked.update(types)
         told = self.answers.get(question, ())
-        fresh = (types, tuple(map(facts._by.get, types)), found)
+        fresh = (types, groups, found)
         self.answers[question] = (fresh, *told[: MOST_ANSWERS - 1])
         return found
 
 
 _ORDERED: dict[frozenset[str], tuple[str, ...]] = {}
+
+
+def rests_on(facts: Traced) -> Lists:
+    """What was asked for."""
+    asked = frozenset(facts.asked)
+    types = _ORDERED.setdefault(asked, tuple(asked))  # one for all who ask for these
+    return types, tuple(map(facts.lists.get, types))
 
 
 def remembered(reader: Callable[Concatenate[Facts, P], T]) -> Callable[Concatenate[Facts, P], T]:

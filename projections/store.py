@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from woonketen.contracts.errors import ConfigurationError, NotYours
-from woonketen.contracts.ports import Aside, Kept, Shown
+from woonketen.contracts.ports import Aside, Kept, Shown, hidden
 from woonketen.projections.database import told
 from woonketen.projections.ddl import PEOPLE
 from woonketen.projections.lines import CONTRIBUTION, NOTHING, PART, PILOT, TABLES, Lines
@@ -196,7 +196,7 @@ class PostgresBatch:
             )
 
     def withhold(self, ref: bytes, since: date, error: str, orgs: Sequence[str]) -> None:
-        self.show([Shown(ref=ref, judge_on=date.min, show_on=date.min)], self.kept([ref]))  # tried again at every close
+        self.show([hidden(ref)], self.kept([ref]))
         self._connection.execute(
             "INSERT INTO gate.quarantine (set, partition, ref, since, reason, error, orgs)"
             " VALUES (%s, %s, %b, %s, 'resident', %s, %s)"

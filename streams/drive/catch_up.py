@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from woonketen.contracts.facts import Fact, Record
-from woonketen.contracts.ports import Batch, Kept
+from woonketen.contracts.ports import Batch, Kept, hidden
 from woonketen.streams.core.everybody import rows_print
 from woonketen.streams.core.step import SOON, present
 from woonketen.streams.drive.course import Parts, ahead_of, read_course
 from woonketen.streams.drive.reading import Stretch, read_stretch
 from woonketen.streams.drive.states import States, opened
-from woonketen.streams.drive.turn import CHUNK, chunks, hidden, place
+from woonketen.streams.drive.turn import CHUNK, chunks, place
 from woonketen.streams.drive.worker import LARGEST, show_complexes
 
 

@@ -22,7 +22,7 @@ import msgspec
 
 from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.facts import Fact, Record
-from woonketen.contracts.ports import Batch, Shown
+from woonketen.contracts.ports import Batch, Shown, hidden
 from woonketen.streams.core.conclusions import is_own
 from woonketen.streams.core.everybody import rows_print
 from woonketen.streams.core.fold import empty, fold
@@ -30,7 +30,7 @@ from woonketen.streams.core.step import SOON, evenings, present
 from woonketen.streams.drive.beside import collected_rarely, make_pool
 from woonketen.streams.drive.course import Course, Parts, ahead_of, read_course
 from woonketen.streams.drive.states import Unreadable, opened
-from woonketen.streams.drive.turn import hidden, place, stop_the_line
+from woonketen.streams.drive.turn import place, stop_the_line
 
 GATHERED = 10_000
 """Records in memory at once: their keys are fetched with one question."""

@@ -11,7 +11,7 @@ import msgspec
 
 from woonketen.contracts.errors import WoonketenError
 from woonketen.contracts.facts import Fact, State
-from woonketen.contracts.ports import Batch, Draft, Kept, Shown, Vault
+from woonketen.contracts.ports import Batch, Draft, Kept, Shown, Vault, hidden
 from woonketen.contracts.records import fact_draft, pack
 from woonketen.streams.core.conclusions import Conclusion
 from woonketen.streams.core.desk import Desk
@@ -133,11 +133,6 @@ class Turn:
         arrived = [fact for _, fact in self._stretch.arrivals.get(state.ref, ())]
         orgs = sorted({fact.org for fact in (*state.facts.values(), *arrived)})
         self._batch.withhold(state.ref, self._stretch.open_day, place(error), orgs)
-
-
-def hidden(ref: bytes) -> Shown:
-    """Nothing of a resident; tried again at every close."""
-    return Shown(ref=ref, judge_on=date.min, show_on=date.min)
 
 
 def with_keys(

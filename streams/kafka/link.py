@@ -63,21 +63,25 @@ class Link(msgspec.Struct, frozen=True):
 
     def options(self) -> dict[str, Any]:
         """For kafka-python's clients."""
-        common: dict[str, Any] = {
+        return {
             "bootstrap_servers": self.bootstrap.split(","),
-            "security_protocol": self.security.upper(),
             "bootstrap_timeout_ms": BOOTSTRAP_SECONDS * 1000,
             "reconnect_backoff_max_ms": 1000,
+            **self.login(),
         }
+
+    def login(self) -> dict[str, Any]:
+        """How one gets in, in the words that kafka-python and aiokafka share."""
+        told: dict[str, Any] = {"security_protocol": self.security.upper()}
         if self.security != "plaintext":
-            common |= {
+            told |= {
                 "sasl_mechanism": MECHANISM,
                 "sasl_plain_username": self.user,
                 "sasl_plain_password": self.password,
             }
         if self.security == "sasl_ssl":
-            common["ssl_context"] = self.trust()
-        return common
+            told["ssl_context"] = self.trust()
+        return told
 
     def trust(self) -> ssl.SSLContext:
         """Raises `ConfigurationError` where the file of `ca` has no certificates."""

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from woonketen.contracts.errors import ConfigurationError, Unreachable
 from woonketen.contracts.facts import Record
-from woonketen.streams.kafka.link import MECHANISM, Link, knock, why_unreachable
+from woonketen.streams.kafka.link import Link, knock, why_unreachable
 from woonketen.streams.log import wire
 from woonketen.streams.log.inbox import Inbox
 
@@ -158,16 +158,7 @@ async def _there(consumer: Any, topic: str, partitions: Collection[int]) -> None
 
 def aio(link: Link) -> dict[str, Any]:
     """The connection in aiokafka's words."""
-    told: dict[str, Any] = {"bootstrap_servers": link.bootstrap, "security_protocol": link.security.upper()}
-    if link.security != "plaintext":
-        told |= {
-            "sasl_mechanism": MECHANISM,
-            "sasl_plain_username": link.user,
-            "sasl_plain_password": link.password,
-        }
-    if link.security == "sasl_ssl":
-        told["ssl_context"] = link.trust()
-    return told
+    return {"bootstrap_servers": link.bootstrap, **link.login()}
 
 
 @contextmanager

@@ -11,9 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from woonketen.contracts.facts import Fact
 from woonketen.contracts.recipient import Recipient
-from woonketen.contracts.remembering import Traced
+from woonketen.contracts.remembering import Lists, rests_on
 
 if TYPE_CHECKING:
     from woonketen.streams.core.show.case import Look
@@ -24,7 +23,6 @@ C = TypeVar("C", bound="Pieces")
 Key = tuple[Any, ...]
 """A function and its arguments after the case."""
 
-_Lists = tuple[tuple[str, ...], tuple[list[Fact] | None, ...]]
 _MISSING = object()
 _NO_TYPES: frozenset[str] = frozenset()
 _SAME: dict[frozenset[str], frozenset[str]] = {}
@@ -40,8 +38,8 @@ class Piece:
     def __init__(
         self,
         value: Any,
-        facts: _Lists,
-        looks: tuple[tuple[Recipient, Any, _Lists], ...],
+        facts: Lists,
+        looks: tuple[tuple[Recipient, Any, Lists], ...],
         others: tuple[tuple[Key, Any], ...],
     ) -> None:
         self.value, self.facts, self.looks, self.others = value, facts, looks, others
@@ -123,8 +121,8 @@ class Pieces(ABC):
         self.facts.asked = set()
         try:
             value = key[0](self, *key[1:])
-            looks = tuple((to, look.head, _lists(look.seen)) for to, (look, _) in frame.looks.items())  # type: ignore[arg-type]
-            facts = _lists(self.facts)
+            looks = tuple((to, look.head, rests_on(look.seen)) for to, (look, _) in frame.looks.items())  # type: ignore[arg-type]
+            facts = rests_on(self.facts)
         finally:
             for look, was in frame.looks.values():
                 look.seen.asked = was  # type: ignore[attr-defined]
@@ -170,14 +168,6 @@ def kept(work_out: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P]
 
     read.__doc__ = work_out.__doc__
     return read
-
-
-_ORDERED: dict[frozenset[str], tuple[str, ...]] = {}
-
-
-def _lists(facts: Traced) -> _Lists:
-    types = _ORDERED.setdefault(frozenset(facts.asked), tuple(facts.asked))  # one for all who ask for these
-    return types, tuple(map(facts.lists.get, types))
 
 
 def _the_same(before: Any, now: Any) -> Any:
